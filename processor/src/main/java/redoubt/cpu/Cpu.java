@@ -1,0 +1,219 @@
+package redoubt.cpu;
+
+import redoubt.memory.PhysicalMemory;
+import redoubt.x86.Op;
+
+/**
+ * The state of one logical processor. Fields are public to the rooms of this module: instruction semantics read and write
+ * them directly.
+ *
+ * <p>Status flags are kept as a result and an auxiliary word (see {@link Flags}); all other RFLAGS bits in {@link #flags}.
+ * {@link #rip} is the address of the next instruction while a block-ending instruction executes (so a call pushes it), and
+ * is not meaningful inside a block.
+ */
+public final class Cpu {
+    /** GPRs 0 to 15, then the pseudo-registers of {@link Op}. */
+    public final long[] r = new long[32];
+
+    /** XMM/YMM registers, four longs each, low first; then {@link #SCRATCH} slots. */
+    public final long[] x = new long[(16 + 4) * 4];
+
+    /** Index in {@link #x} of the first scratch vector, where memory operands are loaded to. */
+    public static final int SCRATCH = 16 * 4;
+
+    /** Instruction pointer: offset within CS. */
+    public long rip;
+
+    /** Lazy status flags: result, sign-extended. */
+    public long fr = 1;
+
+    /** Lazy status flags: auxiliary word. */
+    public long fx;
+
+    /** RFLAGS without the six status flags; bit 1 set. */
+    public long flags = 2;
+
+    /** Second result of an instruction with two written operands. */
+    public long out2;
+
+    // Segment registers: ES CS SS DS FS GS = 0..5. In 64-bit mode FS and GS bases are also in r[FS_BASE], r[GS_BASE].
+    public final int[] selector = new int[6];
+    public final long[] segmentBase = new long[6];
+    /** Limit in bytes, inclusive. */
+    public final long[] segmentLimit = new long[6];
+    /** Access rights as in a descriptor's high dword, shifted right by 8: type 0..3, S 4, DPL 5..6, P 7, AVL 12, L 13, D 14, G 15; bit 16: unusable. */
+    public final int[] segmentAccess = new int[6];
+
+    public int ldtr;
+    public long ldtrBase;
+    public long ldtrLimit;
+    public int ldtrAccess = 0x10000;
+    public int tr;
+    public long trBase;
+    public long trLimit = 0xFFFF;
+    public int trAccess = 0x8B;
+    public long gdtBase;
+    public int gdtLimit = 0xFFFF;
+    public long idtBase;
+    public int idtLimit = 0xFFFF;
+
+    public long cr0 = 0x60000010;
+    public long cr2;
+    public long cr3;
+    public long cr4;
+    public long efer;
+    public long xcr0 = 1;
+    public int pkru;
+    public int mxcsr = 0x1F80;
+    public final long[] dr = {0, 0, 0, 0, 0, 0, 0xFFFF0FF0L, 0x400};
+
+    // x87: physical registers; TOP in bits 13..11 of the status word.
+    public final long[] fpSignificand = new long[8];
+    public final int[] fpExponent = new int[8];
+    public int fpControl = 0x37F;
+    public int fpStatus;
+    /** Abridged tag: bit set = not empty, by physical register. */
+    public int fpTag;
+
+    public int fpOpcode;
+    public long fpInstruction;
+    public long fpData;
+
+    public int cpl;
+    /** 16, 32 or 64: mode of the current code segment. */
+    public int codeMode = 16;
+
+    /** Instructions retired. */
+    public long instructions;
+
+    /** The loop returns when {@link #instructions} reaches this. {@link #leaveLoop} sets it to force an early return. */
+    public long limit;
+
+    /** Set by STI, MOV SS, POP SS: no interrupt before the next instruction has retired. */
+    public boolean interruptShadow;
+
+    public boolean halted;
+    public boolean nmiPending;
+    public boolean nmiBlocked;
+
+    /** Index within {@link CpuModel}'s processors: the initial APIC id. */
+    public final int apicId;
+
+    public final PhysicalMemory memory;
+    public final Platform platform;
+    public final CpuModel model;
+    public final Mmu mmu;
+    public final Msrs msrs;
+    public LocalApic apic;
+    public EnclaveUnit enclave = EnclaveUnit.NONE;
+
+    private final GuestFault fault = new GuestFault();
+
+    /** A processor in its state after RESET (SDM vol. 3A table 10-1). */
+    public Cpu(int apicId, CpuModel model, PhysicalMemory memory, CodeCache code, Platform platform, LocalApic apic) {
+        this.apicId = apicId;
+        this.model = model;
+        this.memory = memory;
+        this.platform = platform;
+        this.apic = apic;
+        this.mmu = new Mmu(this, code);
+        this.msrs = new Msrs(this);
+        Reset.cold(this);
+    }
+
+    /** Makes the interpreter's loop return at the end of the current block. */
+    public void leaveLoop() {
+        limit = Long.MIN_VALUE;
+    }
+
+    // ---- faults: `throw cpu.generalProtection(0)`
+
+    /** Any exception; {@code errorCode} -1 for none. */
+    public GuestFault fault(int vector, int errorCode) {
+        fault.vector = vector;
+        fault.errorCode = errorCode;
+        fault.address = 0;
+        fault.nonCanonical = false;
+        return fault;
+    }
+
+    public GuestFault divideError() {
+        return fault(0, -1);
+    }
+
+    public GuestFault invalidOpcode() {
+        return fault(6, -1);
+    }
+
+    public GuestFault deviceNotAvailable() {
+        return fault(7, -1);
+    }
+
+    public GuestFault generalProtection(int errorCode) {
+        return fault(13, errorCode);
+    }
+
+    /** #PF with CR2 = {@code linear}; CR2 itself is written at delivery. */
+    public GuestFault pageFault(long linear, int errorCode) {
+        fault(14, errorCode);
+        fault.address = linear;
+        return fault;
+    }
+
+    /** A non-canonical operand: #GP(0), or #SS(0) when the engine finds that the stack segment was used. */
+    public GuestFault nonCanonical() {
+        fault(13, 0);
+        fault.nonCanonical = true;
+        return fault;
+    }
+
+    // ---- flags
+
+    /** RFLAGS as PUSHF would see them, all bits. */
+    public long rflags() {
+        return flags | Flags.status(fr, fx);
+    }
+
+    /** Sets all of RFLAGS; privilege rules are the caller's. */
+    public void rflags(long value) {
+        flags = value & ~Flags.STATUS & Flags.DEFINED | 2;
+        status((int) value & Flags.STATUS);
+    }
+
+    /** Sets the six status flags from RFLAGS bits. */
+    public void status(int bits) {
+        fr = Flags.result(bits);
+        fx = Flags.auxiliary(bits);
+    }
+
+    // ---- mode
+
+    /** CR0.PE. */
+    public boolean protectedMode() {
+        return (cr0 & 1) != 0;
+    }
+
+    /** EFER.LMA. */
+    public boolean longMode() {
+        return (efer & 0x400) != 0;
+    }
+
+    /** RFLAGS.VM. */
+    public boolean virtual8086() {
+        return (flags & 0x20000) != 0;
+    }
+
+    /** Sets the privilege level and what depends on it (TLB context). */
+    public void cpl(int level) {
+        cpl = level;
+        mmu.contextChanged();
+    }
+
+    /** FS or GS base (segment 4 or 5), in all the places it is kept. */
+    public void segmentBase(int segment, long base) {
+        segmentBase[segment] = base;
+        if (segment >= 4) {
+            r[Op.FS_BASE + segment - 4] = base;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+package redoubt.cpu;
+
+/**
+ * The package's SGX as one logical processor sees it. A processor without SGX has {@link #NONE}. Implemented in
+ * {@code redoubt.sgx}.
+ */
+public interface EnclaveUnit {
+    /** Access kinds of {@link #epcHostAddress}. */
+    int READ = 1;
+
+    /** Write access. */
+    int WRITE = 2;
+
+    /** Instruction fetch. */
+    int FETCH = 4;
+
+    /** ENCLS, at CPL 0 and enabled; the leaf is in EAX. Faults by throwing the processor's {@link GuestFault}. */
+    void encls(Cpu cpu);
+
+    /** ENCLU. */
+    void enclu(Cpu cpu);
+
+    /** ENCLV. */
+    void enclv(Cpu cpu);
+
+    /** Whether the processor is in enclave mode. */
+    boolean inEnclave();
+
+    /** Whether a linear address lies in the current enclave's ELRANGE; false outside enclave mode. */
+    boolean inElrange(long linear);
+
+    /**
+     * Called when an access to a page has passed paging and the physical address is EPC, or the linear address lies in
+     * ELRANGE.
+     *
+     * @param epcPage index of the EPC page, or -1 when the physical address is not EPC
+     * @param access one of the access kinds
+     * @return host address of the page for a permitted enclave access; 0 for abort-page semantics
+     * @throws GuestFault #PF with the SGX bit when the EPCM forbids it
+     */
+    long epcHostAddress(Cpu cpu, long linear, int epcPage, int access);
+
+    /**
+     * Leaves enclave mode because of an event, before it is delivered: SDM vol. 3D, asynchronous enclave exit. On return
+     * RIP is the AEP.
+     *
+     * @param vector exception vector, or -1 for an interrupt, NMI or VM exit
+     * @param errorCode of the exception, or -1
+     * @param address faulting linear address of a page fault
+     */
+    void asynchronousExit(Cpu cpu, int vector, int errorCode, long address);
+
+    /** A processor without SGX. */
+    EnclaveUnit NONE = new EnclaveUnit() {
+        @Override
+        public void encls(Cpu cpu) {
+            throw cpu.invalidOpcode();
+        }
+
+        @Override
+        public void enclu(Cpu cpu) {
+            throw cpu.invalidOpcode();
+        }
+
+        @Override
+        public void enclv(Cpu cpu) {
+            throw cpu.invalidOpcode();
+        }
+
+        @Override
+        public boolean inEnclave() {
+            return false;
+        }
+
+        @Override
+        public boolean inElrange(long linear) {
+            return false;
+        }
+
+        @Override
+        public long epcHostAddress(Cpu cpu, long linear, int epcPage, int access) {
+            return 0;
+        }
+
+        @Override
+        public void asynchronousExit(Cpu cpu, int vector, int errorCode, long address) {
+            throw new IllegalStateException("asynchronous exit outside an enclave");
+        }
+    };
+}

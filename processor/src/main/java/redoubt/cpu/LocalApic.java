@@ -1,0 +1,22 @@
+package redoubt.cpu;
+
+/** The processor's view of its local APIC (SDM vol. 3A chapter 11). Implemented by the machine. */
+public interface LocalApic {
+    /** Whether an interrupt is deliverable, that is above the processor priority. */
+    boolean pending();
+
+    /** Accepts the highest deliverable interrupt (IRR to ISR) and returns its vector. */
+    int acknowledge();
+
+    /** IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC MSRs 0x800 to 0x8FF. Throws {@link MsrFault} for #GP. */
+    long readMsr(int index);
+
+    /** Likewise for writing. */
+    void writeMsr(int index, long value);
+
+    /** CR8: task priority, bits 7:4. */
+    int cr8();
+
+    /** Sets CR8, 0 to 15. */
+    void cr8(int priority);
+}

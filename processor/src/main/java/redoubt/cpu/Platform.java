@@ -1,0 +1,16 @@
+package redoubt.cpu;
+
+/** What the processor reaches outside its package, apart from memory. */
+public interface Platform {
+    /** Reads an I/O port; {@code size} is 1, 2 or 4 bytes. */
+    int in(int port, int size);
+
+    /** Writes an I/O port. */
+    void out(int port, int size, int value);
+
+    /** The time-stamp counter for a given number of retired instructions. */
+    long tsc(long instructions);
+
+    /** A fresh random number, from the VM's seed. */
+    long random();
+}
