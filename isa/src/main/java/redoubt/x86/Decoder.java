@@ -282,6 +282,9 @@ public final class Decoder {
         } else {
             operandSize = (mode == 32) != (operandPrefix && found.prefix != 0x66) ? 32 : 16;
         }
+        if (found.has("io") && operandSize == 64) {
+            operandSize = 32;
+        }
         if (found.has("mov-cr")) {
             operandSize = mode == 64 ? 64 : 32;
         }

@@ -90,9 +90,10 @@ public final class Row {
         int needW = -1;
         int needL = -1;
         int inMap = 0;
-        String last = "";
-        for (String part : encoding.split("\\.")) {
-            switch (part) {
+        String[] parts = encoding.split("\\.");
+        String last = parts[parts.length - 1];
+        for (int i = 0; i < parts.length - 1; i++) {
+            switch (parts[i]) {
                 case "V" -> isVex = true;
                 case "NP" -> needPrefix = 0;
                 case "66" -> needPrefix = 0x66;
@@ -105,11 +106,8 @@ public final class Row {
                 case "0F" -> inMap = 1;
                 case "0F38" -> inMap = 2;
                 case "0F3A" -> inMap = 3;
-                default -> last = part;
+                default -> throw new IllegalArgumentException(encoding + ": unknown part " + parts[i]);
             }
-        }
-        if (last.isEmpty()) { // the opcode byte reads like a prefix or map: 66, F2, F3 or 0F itself is no instruction
-            throw new IllegalArgumentException("row without opcode: " + encoding);
         }
         vex = isVex;
         prefix = isVex && needPrefix == ANY_PREFIX ? 0 : needPrefix;

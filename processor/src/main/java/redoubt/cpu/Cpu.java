@@ -33,6 +33,12 @@ public final class Cpu {
     /** RFLAGS without the six status flags; bit 1 set. */
     public long flags = 2;
 
+    /** The TLB of the current context (see {@link Mmu}). */
+    long[] tlb = new long[0];
+
+    /** Index of the operation at which the dispatcher stopped with an exception. */
+    public int at;
+
     /** Second result of an instruction with two written operands. */
     public long out2;
 
@@ -165,6 +171,26 @@ public final class Cpu {
         fault(13, 0);
         fault.nonCanonical = true;
         return fault;
+    }
+
+    /** Before a legacy vector instruction: #UD or #NM when the OS has not enabled SSE (SDM vol. 3A 2.5). */
+    public void checkSse() {
+        if ((cr0 & 4) != 0 || (cr4 & 0x200) == 0) {
+            throw invalidOpcode();
+        }
+        if ((cr0 & 8) != 0) {
+            throw deviceNotAvailable();
+        }
+    }
+
+    /** Before a VEX-encoded vector instruction. */
+    public void checkAvx() {
+        if ((cr4 & 0x40000) == 0 || (xcr0 & 6) != 6) {
+            throw invalidOpcode();
+        }
+        if ((cr0 & 8) != 0) {
+            throw deviceNotAvailable();
+        }
     }
 
     // ---- flags

@@ -1,0 +1,402 @@
+package redoubt.x86.gen;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import redoubt.x86.Feature;
+import redoubt.x86.Kinds;
+import redoubt.x86.Kinds.Kind;
+import redoubt.x86.Operand;
+import redoubt.x86.Row;
+
+/**
+ * Writes the interpreter's handlers: for every {@link Kind} one static method that fetches the operands the row names,
+ * calls the row's semantic function, and stores the result; and the dispatching switch.
+ *
+ * <p>Calling convention of a semantic function: {@code static}, first parameter the {@code Cpu}; then the operands in the
+ * row's order, except those only written. It returns the new value of the first written operand; a second one is taken from
+ * {@code Cpu.out2}. The name gets the operand size appended when the row is sized, or 8 when its first operand is a byte
+ * register or byte memory. 64-bit values are {@code long}, narrower ones zero-extended {@code int}, vectors an index into
+ * {@code Cpu.x}.
+ *
+ * <p>A function that does not exist yet becomes a handler that ends the run with an internal error, never a wrong result.
+ */
+public final class HandlerGenerator {
+    private static final int PER_CLASS = 256;
+    private final Path semantics;
+    private final Map<String, String> sources = new HashMap<>();
+    private final List<String> missing = new ArrayList<>();
+
+    private HandlerGenerator(Path semantics) {
+        this.semantics = semantics;
+    }
+
+    /** Arguments: output directory, directory of the semantic classes' sources. */
+    public static void main(String[] args) throws IOException {
+        HandlerGenerator generator = new HandlerGenerator(Path.of(args[1]));
+        Path directory = Path.of(args[0]).resolve("redoubt/cpu/gen");
+        Files.createDirectories(directory);
+        int classes = (Kinds.ALL.size() + Kinds.FIRST + PER_CLASS - 1) / PER_CLASS;
+        for (int i = 0; i < classes; i++) {
+            write(directory.resolve("Handlers" + i + ".java"), generator.handlers(i));
+        }
+        write(directory.resolve("Interpreter.java"), generator.interpreter());
+        System.err.println(Kinds.ALL.size() + " handlers; not implemented: " + generator.missing);
+    }
+
+    /** Leaves an unchanged file alone, so that the compiler does not compile it again. */
+    private static void write(Path file, String text) throws IOException {
+        if (!Files.exists(file) || !Files.readString(file).equals(text)) {
+            Files.writeString(file, text);
+        }
+    }
+
+    // ---- the handlers
+
+    private String handlers(int number) throws IOException {
+        StringBuilder out = new StringBuilder();
+        out.append("package redoubt.cpu.gen;\n\nimport redoubt.cpu.*;\nimport redoubt.cpu.insn.*;\n\n");
+        out.append("final class Handlers").append(number).append(" {\n    private Handlers").append(number).append("() {}\n");
+        for (Kind kind : Kinds.ALL) {
+            if (kind.number() / PER_CLASS == number) {
+                out.append(handler(kind));
+            }
+        }
+        return out.append("}\n").toString();
+    }
+
+    private String handler(Kind kind) throws IOException {
+        Row row = kind.row();
+        boolean two = Kinds.isTwoWord(kind);
+        StringBuilder out = new StringBuilder();
+        out.append("\n    /** ").append(row.mnemonic).append(' ').append(row.encoding).append(", ").append(kind.size());
+        out.append(kind.memory() ? " memory" : "").append(kind.longVector() ? " 256" : "").append(". */\n");
+        out.append("    static void k").append(kind.number()).append("(Cpu c, long op");
+        out.append(two ? ", long second" : "").append(") {\n");
+        String body = body(kind, two);
+        out.append(body);
+        return out.append("    }\n").toString();
+    }
+
+    private String body(Kind kind, boolean two) throws IOException {
+        Row row = kind.row();
+        StringBuilder out = new StringBuilder();
+        if (row.has("encl")) {
+            line(out, "if (c.enclave.inEnclave()) throw c.invalidOpcode();");
+        }
+        if (row.has("cpl0")) {
+            line(out, "if (c.cpl != 0) throw c.generalProtection(0);");
+        }
+        if (row.vex && row.operands.stream().anyMatch(Operand::isVector)) {
+            line(out, "c.checkAvx();");
+        } else if (row.feature.compareTo(Feature.SSE) >= 0
+                && row.feature.compareTo(Feature.SHA) <= 0
+                && row.operands.stream().anyMatch(Operand::isVector)) {
+            line(out, "c.checkSse();");
+        }
+        String function = functionName(kind);
+        boolean inlined = row.semantics.equals("Move.mov") || row.semantics.equals("Move.lea");
+        if (!inlined && !exists(function)) {
+            missing.add(function);
+            line(out, "throw new UnimplementedException(\"" + row.mnemonic + " (" + row.encoding + ", " + function + ")\");");
+            return out.toString();
+        }
+        if (row.has("raw")) {
+            line(out, function + "(c, op" + (two ? ", second" : "") + ");");
+            return out.toString();
+        }
+        line(out, "long[] r = c.r;");
+        if (kind.memory()) {
+            line(out, "long ea = Mem.ea(r, op);");
+        }
+        if (row.has("cond")) {
+            condition(out, kind, function, two);
+            return out.toString();
+        }
+        if (kind.memory() && row.has("bitstring")) {
+            int n = kind.size();
+            String index = n == 64 ? "r[A]" : n == 32 ? "(int) r[A]" : "(short) r[A]";
+            line(out, "ea += ((long) " + index.replace("A", "(int) (op >>> 12) & 31") + " >> " + Integer.numberOfTrailingZeros(n)
+                    + ") * " + n / 8 + ";");
+        }
+        List<String> arguments = new ArrayList<>();
+        arguments.add("c");
+        Operand destination = null;
+        Operand second = null;
+        int position = 0;
+        for (Operand operand : row.operands) {
+            if (operand.writes()) {
+                if (destination == null) {
+                    destination = operand;
+                } else {
+                    second = operand;
+                }
+            }
+            if (operand.isVector()) {
+                vectorArgument(out, arguments, kind, operand, two);
+            } else if (operand.reads()) {
+                String name = "v" + position;
+                line(out, type(operand, kind) + " " + name + " = " + read(operand, kind, two) + ";");
+                arguments.add(name);
+            }
+            position++;
+        }
+        if (destination != null && destination.isVector() || destination == null) {
+            call(out, kind, function, arguments);
+            if (destination != null) {
+                storeVector(out, kind, destination);
+            }
+            return out.toString();
+        }
+        String value;
+        if (row.semantics.equals("Move.lea")) {
+            value = kind.size() == 64 ? "ea" : "(int) ea";
+        } else if (inlined) {
+            value = arguments.get(1);
+        } else {
+            value = function + "(" + String.join(", ", arguments) + ")";
+        }
+        if (row.has("smsw")) {
+            line(out, "long value = " + value + ";");
+            if (kind.memory()) {
+                line(out, "Mem.st16(c, ea, (int) value);");
+            } else {
+                line(out, writeRegister(field(destination, kind, two), kind.size(), kind.size() == 64 ? "value" : "(int) value"));
+            }
+            return out.toString();
+        }
+        line(out, type(destination, kind) + " value = " + value + ";");
+        if (second != null) { // the second destination is always a register; the first may be the same one and wins
+            line(out, writeRegister(field(second, kind, two), bits(second, kind), bits(second, kind) == 64 ? "c.out2" : "(int) c.out2"));
+        }
+        if (kind.memory() && isMemory(destination)) {
+            line(out, "Mem.st" + bits(destination, kind) + "(c, ea, value);");
+        } else {
+            line(out, writeRegister(field(destination, kind, two), bits(destination, kind), "value"));
+        }
+        return out.toString();
+    }
+
+    private void condition(StringBuilder out, Kind kind, String function, boolean two) {
+        Row row = kind.row();
+        Operand first = row.operands.get(0);
+        String test = function + "(c)";
+        if (first.kind() == 'J') {
+            String target = "r[17] + (op >> 32)";
+            line(out, "if (" + test + ") "
+                    + (kind.size() == 64 ? "c.rip = " + target : "Flow.jump" + kind.size() + "(c, " + target + ")") + ";");
+        } else if (row.operands.size() == 1) {
+            String value = test + " ? 1 : 0";
+            line(out, kind.memory() ? "Mem.st8(c, ea, " + value + ");" : writeRegister(field(first, kind, two), 8, value));
+        } else {
+            line(out, type(first, kind) + " value = " + read(row.operands.get(1), kind, two) + ";");
+            String a = field(first, kind, two);
+            line(out, "if (" + test + ") {");
+            line(out, "    " + writeRegister(a, kind.size(), "value"));
+            line(out, kind.size() == 32 ? "} else { r[" + a + "] &= 0xFFFF_FFFFL; }" : "}");
+        }
+    }
+
+    private void vectorArgument(StringBuilder out, List<String> arguments, Kind kind, Operand operand, boolean two) {
+        boolean inMemory = kind.memory() && operand.kind() == 'W';
+        String index = inMemory ? "Cpu.SCRATCH" : "(" + field(operand, kind, two) + ") * 4";
+        if (inMemory && operand.reads()) {
+            boolean aligned = operand.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
+            if (kind.longVector() && operand.size() == 'x') {
+                line(out, "Mem.ld256(c, ea, Cpu.SCRATCH);");
+            } else {
+                line(out, "Mem.ldVector" + operand.bits(kind.size()) + (aligned ? "Aligned" : "") + "(c, ea, Cpu.SCRATCH);");
+            }
+        }
+        arguments.add(index);
+        if (operand.writes() && operand.reads()) {
+            arguments.add(index); // destructive form: destination, then the same as first source
+        }
+    }
+
+    private void call(StringBuilder out, Kind kind, String function, List<String> arguments) {
+        line(out, function + "(" + String.join(", ", arguments) + ");");
+        if (kind.longVector() && !kind.row().has("whole")) {
+            List<String> upper = new ArrayList<>();
+            for (String argument : arguments) {
+                upper.add(argument.endsWith("* 4") || argument.equals("Cpu.SCRATCH") ? argument + " + 2" : argument);
+            }
+            line(out, function + "(" + String.join(", ", upper) + ");");
+        }
+    }
+
+    private void storeVector(StringBuilder out, Kind kind, Operand destination) {
+        if (kind.memory() && destination.kind() == 'W') {
+            boolean aligned = destination.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
+            if (kind.longVector() && destination.size() == 'x') {
+                line(out, "Mem.st256(c, ea, Cpu.SCRATCH);");
+            } else {
+                line(out, "Mem.stVector" + destination.bits(kind.size()) + (aligned ? "Aligned" : "") + "(c, ea, Cpu.SCRATCH);");
+            }
+        } else if (kind.row().vex && !kind.longVector()) {
+            line(out, "Mem.clearUpper(c, (" + field(destination, kind, Kinds.isTwoWord(kind)) + ") * 4);");
+        }
+    }
+
+    // ---- operands
+
+    private static boolean isMemory(Operand operand) {
+        return operand.kind() == 'E' || operand.kind() == 'W' || operand.kind() == 'O';
+    }
+
+    private static int bits(Operand operand, Kind kind) {
+        return operand.kind() == 'M' || operand.kind() == 'J' ? 64 : operand.bits(kind.size());
+    }
+
+    private static String type(Operand operand, Kind kind) {
+        if (operand.kind() == 'S' || operand.kind() == 'C' || operand.kind() == 'D' || operand.kind() == '1' || operand.kind() == 'c') {
+            return "int";
+        }
+        return bits(operand, kind) == 64 ? "long" : "int";
+    }
+
+    /** Source text of the register number. */
+    private static String field(Operand operand, Kind kind, boolean two) {
+        return switch (operand.kind()) {
+            case 'G', 'Z', 'V', 'S', 'C', 'D' -> "(int) (op >>> 12) & 31";
+            case 'E', 'R', 'W', 'U' -> "(int) (op >>> 17) & 31";
+            case 'B', 'H' -> kind.memory() ? "(int) (second >>> 32) & 31" : "(int) (op >>> 22) & 31";
+            case 'L' -> "(int) (second >>> 40) & 31";
+            case 'A' -> "0";
+            default -> throw new IllegalStateException(kind.row() + ": operand " + operand + " is no register");
+        };
+    }
+
+    private static String read(Operand operand, Kind kind, boolean two) {
+        int bits = bits(operand, kind);
+        switch (operand.kind()) {
+            case 'M':
+                return "ea";
+            case 'J':
+                return "r[17] + (op >> 32)";
+            case '1':
+                return "1";
+            case 'c':
+                return "(int) r[1] & 0xFF";
+            case 'S', 'C', 'D':
+                return "(int) (op >>> 12) & 31";
+            case 'I':
+                if (bits == 64) {
+                    return operand.size() == 'v' ? "second" : two ? "(long) (int) second" : "op >> 32";
+                }
+                String immediate = two ? "(int) second" : "(int) (op >> 32)";
+                return bits == 8 ? immediate + " & 0xFF" : bits == 16 ? immediate + " & 0xFFFF" : immediate;
+            default:
+                break;
+        }
+        if (kind.memory() && isMemory(operand)) {
+            return "Mem.ld" + (operand.writes() ? "w" : "") + bits + "(c, ea)";
+        }
+        String register = field(operand, kind, two);
+        return switch (bits) {
+            case 8 -> register.equals("0") ? "(int) r[0] & 0xFF" : "Mem.get8(r, " + register + ")";
+            case 16 -> "(int) r[" + register + "] & 0xFFFF";
+            case 32 -> "(int) r[" + register + "]";
+            default -> "r[" + register + "]";
+        };
+    }
+
+    private static String writeRegister(String register, int bits, String value) {
+        return switch (bits) {
+            case 8 -> "Mem.set8(r, " + register + ", " + value + ");";
+            case 16 -> "Mem.set16(r, " + register + ", " + value + ");";
+            case 32 -> "r[" + register + "] = " + value + " & 0xFFFF_FFFFL;";
+            default -> "r[" + register + "] = " + value + ";";
+        };
+    }
+
+    // ---- names
+
+    private static String functionName(Kind kind) {
+        Row row = kind.row();
+        String name = row.semantics;
+        if (row.has("raw") && kind.memory() && name.equals("Stack.popTo")) {
+            name += "Memory";
+        }
+        if (row.has("cond") || row.has("smsw")) {
+            return name;
+        }
+        if (row.isSized()) {
+            return name + kind.size();
+        }
+        if (row.has("raw") || row.operands.isEmpty()) {
+            return name;
+        }
+        Operand first = row.operands.get(0);
+        return first.size() == 'b' && "EGAZO".indexOf(first.kind()) >= 0 ? name + "8" : name;
+    }
+
+    private boolean exists(String function) throws IOException {
+        int dot = function.indexOf('.');
+        String type = function.substring(0, dot);
+        String source = sources.get(type);
+        if (source == null) {
+            Path file = semantics.resolve(type + ".java");
+            source = Files.exists(file) ? Files.readString(file) : "";
+            sources.put(type, source);
+        }
+        return Pattern.compile("static \\w+ " + function.substring(dot + 1) + "\\(").matcher(source).find();
+    }
+
+    // ---- the dispatching switch
+
+    private String interpreter() {
+        StringBuilder out = new StringBuilder();
+        out.append("package redoubt.cpu.gen;\n\nimport redoubt.cpu.*;\n\n");
+        out.append("/** Dispatches packed operations to their handlers. Generated: see redoubt.x86.gen.HandlerGenerator. */\n");
+        out.append("public final class Interpreter {\n    private Interpreter() {}\n\n");
+        out.append("    /** Executes {@code n} instructions of a block from {@code ops[i]}; returns the index after them. */\n");
+        out.append("    public static int block(Cpu c, long[] ops, int i, int n) {\n");
+        out.append("        try {\n            do {\n                long op = ops[i];\n");
+        out.append("                switch ((int) op & 0xFFF) {\n");
+        out.append("                    case 0: throw Resync.INSTANCE;\n");
+        out.append("                    case 1: EffectiveAddress.general(c, op, ops[++i]); n++; break;\n");
+        out.append("                    case 2: EffectiveAddress.absolute(c, op, ops[++i]); n++; break;\n");
+        int level = Math.min(Kinds.HOT, Kinds.FIRST + Kinds.ALL.size());
+        cases(out, Kinds.FIRST, level, "                    ");
+        out.append("                    default: i = Interpreter.family(c, op, ops, i); break;\n");
+        out.append("                }\n                i++;\n            } while (--n > 0);\n");
+        out.append("            return i;\n        } catch (RuntimeException e) {\n            c.at = i;\n            throw e;\n        }\n    }\n");
+        int families = (Kinds.ALL.size() + Kinds.FIRST + PER_CLASS - 1) / PER_CLASS;
+        out.append("\n    private static int family(Cpu c, long op, long[] ops, int i) {\n        return switch ((int) op >>> 8 & 15) {\n");
+        for (int i = 0; i < families; i++) {
+            out.append("            case ").append(i).append(" -> family").append(i).append("(c, op, ops, i);\n");
+        }
+        out.append("            default -> throw c.invalidOpcode();\n        };\n    }\n");
+        for (int i = 0; i < families; i++) {
+            out.append("\n    private static int family").append(i).append("(Cpu c, long op, long[] ops, int i) {\n");
+            out.append("        switch ((int) op & 0xFFF) {\n");
+            if (i == 0) {
+                out.append("            case 4: throw new UnimplementedException(\"instruction\");\n");
+                out.append("            case 5: throw c.generalProtection(0);\n");
+            }
+            int from = Math.max(Math.max(Kinds.FIRST, i * PER_CLASS), level);
+            cases(out, from, Math.min((i + 1) * PER_CLASS, Kinds.FIRST + Kinds.ALL.size()), "            ");
+            out.append("            default: throw c.invalidOpcode();\n        }\n        return i;\n    }\n");
+        }
+        return out.append("}\n").toString();
+    }
+
+    private static void cases(StringBuilder out, int from, int to, String indent) {
+        for (int number = from; number < to; number++) {
+            Kind kind = Kinds.ALL.get(number - Kinds.FIRST);
+            out.append(indent).append("case ").append(number).append(": Handlers").append(number / PER_CLASS);
+            out.append(".k").append(number).append("(c, op").append(Kinds.isTwoWord(kind) ? ", ops[++i]" : "");
+            out.append("); break;\n");
+        }
+    }
+
+    private static void line(StringBuilder out, String text) {
+        out.append("        ").append(text).append('\n');
+    }
+}

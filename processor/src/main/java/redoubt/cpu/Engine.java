@@ -1,0 +1,190 @@
+package redoubt.cpu;
+
+import redoubt.cpu.gen.Interpreter;
+import redoubt.x86.Op;
+
+/** Runs one processor: blocks of decoded instructions, and between them the events. */
+public final class Engine {
+    /** Why {@link #run} returned. */
+    public enum Stop {
+        /** The number of instructions asked for has retired. */
+        BUDGET,
+        /** HLT, and nothing pending. */
+        HALTED,
+        /** A triple fault. */
+        SHUTDOWN
+    }
+
+    private final Cpu c;
+    private final BlockBuilder builder;
+
+    /** An engine for this processor. */
+    public Engine(Cpu c) {
+        this.c = c;
+        this.builder = new BlockBuilder(c);
+    }
+
+    /**
+     * Executes at most {@code budget} instructions.
+     *
+     * @throws UnimplementedException for an instruction or situation this processor does not implement; the message names RIP
+     *     and bytes
+     */
+    public Stop run(long budget) {
+        long end = c.instructions + budget;
+        try {
+            while (c.instructions < end) {
+                if (!events()) {
+                    return Stop.HALTED;
+                }
+                boolean single = c.interruptShadow || (c.flags & Flags.TF) != 0;
+                boolean trap = (c.flags & Flags.TF) != 0;
+                c.interruptShadow = false;
+                c.limit = single ? c.instructions + 1 : end;
+                boolean completed = blocks();
+                if (trap && completed) {
+                    c.dr[6] |= 0x4000;
+                    deliver(1, -1, 0, Interrupts.EXCEPTION);
+                }
+            }
+            return Stop.BUDGET;
+        } catch (TripleFault e) {
+            return Stop.SHUTDOWN;
+        }
+    }
+
+    /** Delivers what is pending; false when the processor stays halted. */
+    private boolean events() {
+        if (c.interruptShadow) {
+            return true;
+        }
+        if (c.nmiPending && !c.nmiBlocked) {
+            c.nmiPending = false;
+            c.nmiBlocked = true;
+            c.halted = false;
+            deliver(2, -1, 0, Interrupts.HARDWARE);
+        } else if ((c.flags & Flags.IF) != 0 && c.apic.pending()) {
+            c.halted = false;
+            deliver(c.apic.acknowledge(), -1, 0, Interrupts.HARDWARE);
+        }
+        return !c.halted;
+    }
+
+    private void deliver(int vector, int errorCode, long address, int kind) {
+        if (c.enclave.inEnclave()) {
+            c.enclave.asynchronousExit(c, kind == Interrupts.HARDWARE ? -1 : vector, errorCode, address);
+        }
+        Interrupts.deliver(c, vector, errorCode, address, kind);
+    }
+
+    /** Executes blocks until the limit, delivering the faults they raise; false if the last one faulted. */
+    private boolean blocks() {
+        CodePage page = null;
+        int start = 0;
+        int planned = 0;
+        long linearPage = 0;
+        for (; ; ) {
+            long before = c.instructions;
+            long left = c.limit - before;
+            if (left <= 0 || c.limit == Long.MIN_VALUE) {
+                return true;
+            }
+            boolean running = false;
+            long rip = c.rip;
+            try {
+                long csBase = c.segmentBase[1];
+                long linear = rip + csBase;
+                if (c.codeMode != 64) {
+                    linear &= 0xFFFF_FFFFL;
+                }
+                page = c.mmu.codePage(linear);
+                if (page == null) {
+                    throw c.invalidOpcode(); // fetched all ones: FF FF
+                }
+                int offset = (int) linear & 4095;
+                int header = page.entry[offset];
+                if (header == 0) {
+                    header = builder.build(page, offset);
+                }
+                if (header == CodePage.STRADDLES) {
+                    page = builder.buildStraddling(linear, c.codeMode);
+                    header = 1;
+                }
+                long[] ops = page.ops;
+                long word = ops[header];
+                int n = (int) word & 0xFFFF;
+                planned = n;
+                boolean partial = left < n;
+                if (partial) {
+                    n = (int) left;
+                }
+                linearPage = linear & -4096;
+                c.r[Op.PAGE] = linearPage;
+                c.instructions = before + n;
+                c.rip = ripAt(linearPage + (word >>> 16 & 0xFFFF));
+                start = header + 1;
+                running = true;
+                int after = Interpreter.block(c, ops, start, n);
+                if (partial) {
+                    c.rip = ripAt(linearPage + (page.offsets[after] & 0xFFFF));
+                }
+            } catch (GuestFault fault) {
+                if (running) {
+                    rewind(page, start, linearPage, before);
+                } else {
+                    c.rip = rip;
+                }
+                if (fault.nonCanonical && running && usesStack(page)) {
+                    fault.vector = 12;
+                }
+                c.instructions++; // a faulting instruction takes time too: no endless loop of faults within a budget
+                deliver(fault.vector, fault.errorCode, fault.address, Interrupts.EXCEPTION);
+                return false;
+            } catch (Resync resync) {
+                rewind(page, start, linearPage, before);
+            } catch (UnimplementedException e) {
+                if (running) {
+                    rewind(page, start, linearPage, before);
+                }
+                throw new UnimplementedException(
+                        e.getMessage() + String.format(" at RIP 0x%x: ", c.rip) + bytesAtRip());
+            }
+        }
+    }
+
+    private long ripAt(long linear) {
+        long rip = linear - c.segmentBase[1];
+        return c.codeMode == 64 ? rip : c.codeMode == 32 ? rip & 0xFFFF_FFFFL : rip & 0xFFFF;
+    }
+
+    /** Sets RIP and the instruction count to the operation where the block stopped. */
+    private void rewind(CodePage page, int start, long linearPage, long before) {
+        int stop = c.at;
+        int executed = 0;
+        for (int i = start + 1; i <= stop; i++) {
+            if (page.offsets[i] != page.offsets[i - 1]) {
+                executed++;
+            }
+        }
+        c.instructions = before + executed;
+        c.rip = ripAt(linearPage + (page.offsets[stop] & 0xFFFF));
+    }
+
+    /** Whether the operation that faulted addressed memory through RSP or RBP. */
+    private boolean usesStack(CodePage page) {
+        int base = Op.b(page.ops[c.at]);
+        return base == 4 || base == 5;
+    }
+
+    private String bytesAtRip() {
+        StringBuilder out = new StringBuilder();
+        try {
+            for (int i = 0; i < 15; i++) {
+                out.append(String.format("%02x ", c.mmu.load(c.rip + c.segmentBase[1] + i, 1) & 0xFF));
+            }
+        } catch (GuestFault e) {
+            out.append("(not readable)");
+        }
+        return out.toString().trim();
+    }
+}
