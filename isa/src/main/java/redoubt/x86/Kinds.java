@@ -42,6 +42,12 @@ public final class Kinds {
     /** All handlers by number, from {@link #FIRST}. */
     public static final List<Kind> ALL;
 
+    private static final List<String> HOT_MNEMONICS = List.of(
+            "MOV", "CMP", "ADD", "TEST", "MOVZX", "JMP", "PUSH", "POP", "MOVSXD", "LEA", "CALL", "SUB", "RET", "NOP", "XOR",
+            "AND", "SHR", "DEC", "SAR", "SHL", "OR", "NOT", "INC", "MOVSX", "SBB", "IMUL", "ROL", "BT", "NEG", "BTR",
+            "BSWAP", "ADC", "XCHG", "ROR", "CDQE", "CDQ", "LEAVE", "MUL", "DIV", "XADD", "CMPXCHG", "TZCNT", "BTS", "STI",
+            "CLI", "PUSHF", "POPF");
+
     private static final int[][] BY_ROW;
 
     static {
@@ -102,12 +108,6 @@ public final class Kinds {
         }
         return high == 1 && row.hasLongVector() ? 32 : 0;
     }
-
-    private static final List<String> HOT_MNEMONICS = List.of(
-            "MOV", "CMP", "ADD", "TEST", "MOVZX", "JMP", "PUSH", "POP", "MOVSXD", "LEA", "CALL", "SUB", "RET", "NOP", "XOR",
-            "AND", "SHR", "DEC", "SAR", "SHL", "OR", "NOT", "INC", "MOVSX", "SBB", "IMUL", "ROL", "BT", "NEG", "BTR",
-            "BSWAP", "ADC", "XCHG", "ROR", "CDQE", "CDQ", "LEAVE", "MUL", "DIV", "XADD", "CMPXCHG", "TZCNT", "BTS", "STI",
-            "CLI", "PUSHF", "POPF");
 
     private static boolean isHot(Row row, int size) {
         boolean conditional = row.has("cond");

@@ -34,9 +34,9 @@ public record Operand(char kind, char size, boolean reads, boolean writes) {
         return "EGRMSCDVWUPQN".indexOf(kind) >= 0;
     }
 
-    /** Whether the operand can be memory by ModRM.rm. */
+    /** Whether the operand can be memory. */
     public boolean mayBeMemory() {
-        return kind == 'E' || kind == 'W' || kind == 'Q' || kind == 'M';
+        return kind == 'E' || kind == 'W' || kind == 'Q' || kind == 'M' || kind == 'O';
     }
 
     /** Whether this is a vector (XMM/YMM) operand. */

@@ -140,7 +140,7 @@ public final class Row {
 
     /** Whether the register form exists. */
     public boolean hasRegisterForm() {
-        return !has("mem") && operands.stream().noneMatch(o -> o.kind() == 'M');
+        return !has("mem") && operands.stream().noneMatch(o -> o.kind() == 'M' || o.kind() == 'O');
     }
 
     /** Whether a vector length of 256 bits is possible. */

@@ -381,8 +381,10 @@ public final class HandlerGenerator {
                 out.append("            case 5: throw c.generalProtection(0);\n");
             }
             int from = Math.max(Math.max(Kinds.FIRST, i * PER_CLASS), level);
-            cases(out, from, Math.min((i + 1) * PER_CLASS, Kinds.FIRST + Kinds.ALL.size()), "            ");
-            out.append("            default: throw c.invalidOpcode();\n        }\n        return i;\n    }\n");
+            int to = Math.min((i + 1) * PER_CLASS, Kinds.FIRST + Kinds.ALL.size());
+            cases(out, from, to, "            ");
+            out.append("            default: throw c.invalidOpcode();\n        }\n");
+            out.append(from < to ? "        return i;\n    }\n" : "    }\n");
         }
         return out.append("}\n").toString();
     }
