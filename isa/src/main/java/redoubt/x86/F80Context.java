@@ -61,9 +61,10 @@ public final class F80Context {
     // What rounding found, between the parts of one operation.
     boolean inexact;
     boolean up;
-    // A working number wider than a register: high and low half of a significand.
+    // A working number wider than a register: hi:lo / 2^127 * 2^exponent, or as the method that sets it says.
     long hi;
     long lo;
+    int exponent;
 
     /** Whether the result must not be written to a register: an unmasked IE, DE or ZE. */
     public boolean suppressed() {

@@ -741,6 +741,62 @@ public final class SseFloat {
         return relation == LESS ? 0x01 : relation == EQUAL ? 0x40 : relation == GREATER ? 0 : 0x45;
     }
 
+    // ---- dot products and approximations --------------------------------------------------------------------------
+
+    /**
+     * DPPS: the sum of the products that bits 7:4 of {@code imm} choose, added as the manual adds them; the caller
+     * stores it as bits 3:0 say. Exceptions of all steps are raised together.
+     */
+    public static int dotProduct32(
+            int a0, int a1, int a2, int a3, int b0, int b1, int b2, int b3, int imm, MxcsrContext m) {
+        int p0 = (imm & 0x10) != 0 ? mul32(a0, b0, m) : 0;
+        int p1 = (imm & 0x20) != 0 ? mul32(a1, b1, m) : 0;
+        int p2 = (imm & 0x40) != 0 ? mul32(a2, b2, m) : 0;
+        int p3 = (imm & 0x80) != 0 ? mul32(a3, b3, m) : 0;
+        return add32(add32(p0, p1, m), add32(p2, p3, m), m);
+    }
+
+    /** DPPD: as {@link #dotProduct32}, by bits 5:4 of {@code imm}. */
+    public static long dotProduct64(long a0, long a1, long b0, long b1, int imm, MxcsrContext m) {
+        long p0 = (imm & 0x10) != 0 ? mul64(a0, b0, m) : 0;
+        long p1 = (imm & 0x20) != 0 ? mul64(a1, b1, m) : 0;
+        return add64(p0, p1, m);
+    }
+
+    /**
+     * RCPSS: the reciprocal to 12 bits, within the relative error of 1.5 * 2^-12 that the manual allows; it heeds no
+     * field of MXCSR and raises nothing. Denormals count as zeros, tiny results become zeros.
+     */
+    public static int rcp32(int a) {
+        if (isNan32(a)) {
+            return a | 1 << 22;
+        }
+        if ((a & INFINITY32) == 0) {
+            return a & SIGN32 | INFINITY32;
+        }
+        int bits = to12Bits(1.0 / Float.intBitsToFloat(a));
+        return (bits & INFINITY32) == 0 ? bits & SIGN32 : bits;
+    }
+
+    /** RSQRTSS: the reciprocal of the square root, as exact and as quiet as {@link #rcp32}. */
+    public static int rsqrt32(int a) {
+        if (isNan32(a)) {
+            return a | 1 << 22;
+        }
+        if ((a & INFINITY32) == 0) {
+            return a & SIGN32 | INFINITY32;
+        }
+        if (a < 0) {
+            return (int) nanResult(INDEFINITE64, true);
+        }
+        return to12Bits(1 / Math.sqrt(Float.intBitsToFloat(a)));
+    }
+
+    /** The nearest float32 with at most 12 bits after the leading one. */
+    private static int to12Bits(double value) {
+        return Float.floatToRawIntBits((float) value) + (1 << 10) & -1 << 11;
+    }
+
     // ---- results --------------------------------------------------------------------------------------------------
 
     /**

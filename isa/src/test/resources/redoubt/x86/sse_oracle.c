@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <ucontext.h>
 
 struct request { uint32_t op, mxcsr; uint64_t a, b, c; };
@@ -46,6 +47,12 @@ static v2 xmm(uint64_t x) { v2 r = {0, 0}; memcpy(&r, &x, 8); return r; }
 #define HALF(n) case n: switch (q->c & 7) { H1(0) H1(1) H1(2) H1(3) H1(4) H1(5) H1(6) H1(7) } r = low(zero) & 0xFFFF; break;
 #define H1(i) case i: RUN("vcvtps2ph $" #i ", %[a], %[x]", [x] "+x"(zero), [a] "x"(a)); break;
 
+/* Second vector operands are built from what there is: {a, c} and {b, a ^ c}. */
+#define DOT(n, name) case n: x[1] = c[0]; b[1] = xmm(q->a ^ q->c)[0]; switch (q->c & 15) { D1(0x0F, 0, name) D1(0x1F, 1, name) D1(0x2F, 2, name) \
+    D1(0x3F, 3, name) D1(0x4F, 4, name) D1(0x5F, 5, name) D1(0x6F, 6, name) D1(0x7F, 7, name) D1(0x8F, 8, name) D1(0x9F, 9, name) \
+    D1(0xAF, 10, name) D1(0xBF, 11, name) D1(0xCF, 12, name) D1(0xDF, 13, name) D1(0xEF, 14, name) D1(0xFF, 15, name) } r = low(x); break;
+#define D1(imm, i, name) case i: RUN(name " $" #imm ", %[b], %[x]", [x] "+x"(x), [b] "x"(b)); break;
+
 static uint32_t after;
 static const uint32_t calm = 0x1F80;
 
@@ -66,9 +73,29 @@ static uint64_t execute(const struct request *q) {
         ROUND(35, "roundsd") ROUND(36, "roundss")
         FMA(37, "vfmadd213sd") FMA(38, "vfmsub213sd") FMA(39, "vfnmadd213sd") FMA(40, "vfnmsub213sd")
         FMA(41, "vfmadd213ss") FMA(42, "vfmsub213ss") FMA(43, "vfnmadd213ss") FMA(44, "vfnmsub213ss")
+        UNARY(45, "rcpss") UNARY(46, "rsqrtss") DOT(47, "dpps") DOT(48, "dppd")
+        TO_INT(49, "vcvtsd2usi %[a], %k[x]") TO_INT(50, "vcvtsd2usi %[a], %[x]")
+        TO_INT(51, "vcvttsd2usi %[a], %k[x]") TO_INT(52, "vcvttsd2usi %[a], %[x]")
+        TO_INT(53, "vcvtss2usi %[a], %k[x]") TO_INT(54, "vcvtss2usi %[a], %[x]")
+        TO_INT(55, "vcvttss2usi %[a], %k[x]") TO_INT(56, "vcvttss2usi %[a], %[x]")
+        FROM_INT(57, "vcvtusi2sd %[a], %[x], %[x]") FROM_INT(58, "vcvtusi2ss %[a], %[x], %[x]")
+        case 59: r = __builtin_cpu_supports("avx512f") != 0; after = 0; break;
         default: fprintf(stderr, "no operation %u\n", q->op); exit(2);
     }
     return r;
+}
+
+/* As many whole requests as have come, at least one; none at the end. fread would wait for all of them. */
+static size_t receive(void *requests, size_t size, size_t limit) {
+    size_t got = 0;
+    do {
+        ssize_t n = read(0, (char *)requests + got, size * limit - got);
+        if (n <= 0) {
+            return 0;
+        }
+        got += n;
+    } while (got % size != 0);
+    return got / size;
 }
 
 int main(void) {
@@ -80,7 +107,7 @@ int main(void) {
     action.sa_flags = SA_SIGINFO;
     sigaction(SIGFPE, &action, NULL);
     size_t n;
-    while ((n = fread(requests, sizeof *requests, 4096, stdin)) > 0) {
+    while ((n = receive(requests, sizeof *requests, 4096)) > 0) {
         for (volatile size_t i = 0; i < n; i++) {
             answers[i].trapped = 0;
             if (sigsetjmp(escape, 1) == 0) {
