@@ -6,7 +6,8 @@ package redoubt.x86;
  *
  * <p>Each operation of {@link F80}, {@link F80Convert} and {@link F80Transcendental} starts by clearing {@link #flags}
  * and {@link #codes}. After it, the caller adds the flags to the status word, and writes the result unless
- * {@link #suppressed()} (registers) or {@link #storeSuppressed()} (memory). An unmasked exception is pending until the
+ * {@link #suppressed()} (registers) or {@link #storeSuppressed()} (memory); nor does it pop or push then. Condition codes,
+ * and RFLAGS after FCOMI, are written in any case, as an AMD Zen 4 does. An unmasked exception is pending until the
  * next waiting instruction; raising #MF is the caller's.
  */
 public final class F80Context {
