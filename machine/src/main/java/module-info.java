@@ -8,5 +8,6 @@ module redoubt.machine {
     requires org.slf4j;
 
     exports redoubt.machine;
+    exports redoubt.machine.boot;
     exports redoubt.image;
 }

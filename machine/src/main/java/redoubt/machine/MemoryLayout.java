@@ -1,0 +1,112 @@
+package redoubt.machine;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Where things are in the guest's physical address space: RAM from zero up to 3 GiB, then the hole for device registers
+ * below 4 GiB, then the rest of RAM, then the Enclave Page Cache.
+ *
+ * <p>The EPC is always above 4 GiB and aligned to 2 MiB, behind all RAM, as QEMU places it ({@code hw/i386/sgx.c}), so
+ * that growing RAM by a module never moves device registers and the first 3 GiB stay plain.
+ *
+ * @param ramBytes all RAM, a multiple of 4096
+ * @param epcBytes size of the EPC, zero if there is none, a multiple of 4096
+ */
+public record MemoryLayout(long ramBytes, long epcBytes) {
+    /** First address that is never RAM: below it RAM, from it to 4 GiB device registers. */
+    public static final long LOW_RAM_LIMIT = 3L << 30;
+
+    /** Where RAM that did not fit below {@link #LOW_RAM_LIMIT} goes on. */
+    public static final long HIGH_RAM_BASE = 4L << 30;
+
+    /** Registers of the I/O APIC. */
+    public static final long IOAPIC_BASE = 0xFEC0_0000L;
+
+    /** Registers of each processor's local APIC after reset. */
+    public static final long LAPIC_BASE = 0xFEE0_0000L;
+
+    /** End of the conventional memory below the legacy hole; the last KiB is the extended BIOS data area's place. */
+    public static final long CONVENTIONAL_END = 0x9_FC00L;
+
+    /** Where the ACPI tables are; the BIOS area, so that operating systems that search for the RSDP find it. */
+    public static final long ACPI_BASE = 0xE_0000L;
+
+    /** Start of the RAM behind the legacy hole. */
+    public static final long EXTENDED_BASE = 0x10_0000L;
+
+    private static final long PAGE = 4096;
+    private static final long LARGE_PAGE = 2L << 20;
+    private static final long LEAST_RAM = 4L << 20;
+    private static final long MOST_BYTES = 1L << 40;
+
+    public MemoryLayout {
+        if (ramBytes % PAGE != 0 || ramBytes < LEAST_RAM || ramBytes > MOST_BYTES) {
+            throw new IllegalArgumentException(
+                    "RAM of " + ramBytes + " bytes: must be a multiple of 4096 between 4 MiB and 1 TiB");
+        }
+        if (epcBytes % PAGE != 0 || epcBytes < 0 || epcBytes > MOST_BYTES) {
+            throw new IllegalArgumentException(
+                    "EPC of " + epcBytes + " bytes: must be a multiple of 4096 between 0 and 1 TiB");
+        }
+    }
+
+    /** Kind of a range in the memory map, numbered as in the e820 and PVH maps. */
+    public enum Kind {
+        RAM(1),
+        RESERVED(2),
+        ACPI(3);
+
+        private final int code;
+
+        Kind(int code) {
+            this.code = code;
+        }
+
+        /** The number that stands in an e820 or PVH memory map. */
+        public int code() {
+            return code;
+        }
+    }
+
+    /** One line of the memory map. */
+    public record Range(long base, long lengthBytes, Kind kind) {
+        /** First address behind the range. */
+        public long end() {
+            return base + lengthBytes;
+        }
+    }
+
+    /** RAM that begins at address zero. */
+    public long lowRamBytes() {
+        return Math.min(ramBytes, LOW_RAM_LIMIT);
+    }
+
+    /** RAM that begins at {@link #HIGH_RAM_BASE}; zero if all fits below. */
+    public long highRamBytes() {
+        return ramBytes - lowRamBytes();
+    }
+
+    /** Where the EPC begins; says where it would be if there is none. */
+    public long epcBase() {
+        return (HIGH_RAM_BASE + highRamBytes() + LARGE_PAGE - 1) & -LARGE_PAGE;
+    }
+
+    /** The map the guest is told, ascending, without overlaps: RAM, ACPI tables, reserved ranges and the EPC. */
+    public List<Range> memoryMap() {
+        var map = new ArrayList<Range>();
+        map.add(new Range(0, CONVENTIONAL_END, Kind.RAM));
+        map.add(new Range(CONVENTIONAL_END, 0xA_0000 - CONVENTIONAL_END, Kind.RESERVED));
+        map.add(new Range(ACPI_BASE, EXTENDED_BASE - ACPI_BASE, Kind.ACPI));
+        map.add(new Range(EXTENDED_BASE, lowRamBytes() - EXTENDED_BASE, Kind.RAM));
+        map.add(new Range(IOAPIC_BASE, PAGE, Kind.RESERVED));
+        map.add(new Range(LAPIC_BASE, PAGE, Kind.RESERVED));
+        if (highRamBytes() > 0) {
+            map.add(new Range(HIGH_RAM_BASE, highRamBytes(), Kind.RAM));
+        }
+        if (epcBytes > 0) {
+            map.add(new Range(epcBase(), epcBytes, Kind.RESERVED));
+        }
+        return List.copyOf(map);
+    }
+}
