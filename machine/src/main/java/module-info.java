@@ -9,5 +9,6 @@ module redoubt.machine {
 
     exports redoubt.machine;
     exports redoubt.machine.boot;
+    exports redoubt.machine.device;
     exports redoubt.image;
 }
