@@ -72,13 +72,7 @@ public final class Bus {
             if (wanted.base <= there.last() && there.base <= wanted.last()) {
                 throw new IllegalArgumentException(String.format(
                         "%s bus: %s at 0x%x..0x%x overlaps %s at 0x%x..0x%x",
-                        name,
-                        wanted.device,
-                        wanted.base,
-                        wanted.last(),
-                        there.device,
-                        there.base,
-                        there.last()));
+                        name, wanted.device, wanted.base, wanted.last(), there.device, there.base, there.last()));
             }
         }
     }

@@ -63,8 +63,8 @@ public final class AcpiTables {
     }
 
     private final Description machine;
-    private final ByteBuffer image =
-            ByteBuffer.allocate((int) (MemoryLayout.EXTENDED_BASE - MemoryLayout.ACPI_BASE)).order(ByteOrder.LITTLE_ENDIAN);
+    private final ByteBuffer image = ByteBuffer.allocate((int) (MemoryLayout.EXTENDED_BASE - MemoryLayout.ACPI_BASE))
+            .order(ByteOrder.LITTLE_ENDIAN);
 
     private AcpiTables(Description machine) {
         this.machine = machine;
@@ -98,8 +98,8 @@ public final class AcpiTables {
     private long place(byte[] table) {
         int at = (image.position() + 63) & -64;
         if (at + table.length > image.capacity()) {
-            throw new IllegalArgumentException(machine.apicIds.size() + " processors: their ACPI tables do not fit into "
-                    + image.capacity() + " bytes");
+            throw new IllegalArgumentException(machine.apicIds.size()
+                    + " processors: their ACPI tables do not fit into " + image.capacity() + " bytes");
         }
         image.position(at).put(table);
         return MemoryLayout.ACPI_BASE + at;
@@ -115,8 +115,16 @@ public final class AcpiTables {
 
     private static byte[] table(String signature, int revision, byte[] body) {
         ByteBuffer table = little(HEADER_BYTES + body.length);
-        table.put(ascii(signature)).putInt(table.capacity()).put((byte) revision).put((byte) 0);
-        table.put(ascii("REDOUB")).put(ascii("REDOUBT ")).putInt(1).put(ascii("RDBT")).putInt(1).put(body);
+        table.put(ascii(signature))
+                .putInt(table.capacity())
+                .put((byte) revision)
+                .put((byte) 0);
+        table.put(ascii("REDOUB"))
+                .put(ascii("REDOUBT "))
+                .putInt(1)
+                .put(ascii("RDBT"))
+                .putInt(1)
+                .put(body);
         table.put(9, checksum(table.array(), table.capacity()));
         return table.array();
     }
@@ -131,7 +139,11 @@ public final class AcpiTables {
 
     private void rsdp(long xsdt) {
         ByteBuffer rsdp = little(36);
-        rsdp.put(ascii("RSD PTR ")).put((byte) 0).put(ascii("REDOUB")).put((byte) 2).putInt(0);
+        rsdp.put(ascii("RSD PTR "))
+                .put((byte) 0)
+                .put(ascii("REDOUB"))
+                .put((byte) 2)
+                .putInt(0);
         rsdp.putInt(36).putLong(xsdt);
         rsdp.put(8, checksum(rsdp.array(), 20));
         rsdp.put(32, checksum(rsdp.array(), 36));
@@ -196,24 +208,50 @@ public final class AcpiTables {
                 parts.add(new byte[] {0, 8, (byte) i, (byte) id, ENABLED, 0, 0, 0});
             } else {
                 wide = true;
-                parts.add(little(16).put((byte) 9).put((byte) 16).putShort((short) 0).putInt(id).putInt(ENABLED).putInt(i).array());
+                parts.add(little(16)
+                        .put((byte) 9)
+                        .put((byte) 16)
+                        .putShort((short) 0)
+                        .putInt(id)
+                        .putInt(ENABLED)
+                        .putInt(i)
+                        .array());
             }
         }
-        parts.add(little(12).put((byte) 1).put((byte) 12).put((byte) IOAPIC_ID).put((byte) 0)
-                .putInt((int) MemoryLayout.IOAPIC_BASE).putInt(0).array());
+        parts.add(little(12)
+                .put((byte) 1)
+                .put((byte) 12)
+                .put((byte) IOAPIC_ID)
+                .put((byte) 0)
+                .putInt((int) MemoryLayout.IOAPIC_BASE)
+                .putInt(0)
+                .array());
         parts.add(override(0, TIMER_PIN, 0));
         if (!machine.reducedHardware) {
             parts.add(override(SCI_IRQ, SCI_IRQ, 0xD)); // active high, level
         }
         parts.add(new byte[] {4, 6, (byte) 0xFF, 0, 0, 1}); // NMI on LINT1 of all
         if (wide) {
-            parts.add(little(12).put((byte) 0xA).put((byte) 12).putShort((short) 0).putInt(-1).put((byte) 1).array());
+            parts.add(little(12)
+                    .put((byte) 0xA)
+                    .put((byte) 12)
+                    .putShort((short) 0)
+                    .putInt(-1)
+                    .put((byte) 1)
+                    .array());
         }
         return Aml.join(parts.toArray(byte[][]::new));
     }
 
     private static byte[] override(int irq, int pin, int flags) {
-        return little(10).put((byte) 2).put((byte) 10).put((byte) 0).put((byte) irq).putInt(pin).putShort((short) flags).array();
+        return little(10)
+                .put((byte) 2)
+                .put((byte) 10)
+                .put((byte) 0)
+                .put((byte) irq)
+                .putInt(pin)
+                .putShort((short) flags)
+                .array();
     }
 
     /** One node: without an entry that covers the EPC, Linux complains of the firmware. */
@@ -222,9 +260,22 @@ public final class AcpiTables {
         parts.add(little(12).putInt(1).array());
         for (int id : machine.apicIds) {
             if (Integer.compareUnsigned(id, FIRST_WIDE_ID) < 0) {
-                parts.add(little(16).put((byte) 0).put((byte) 16).put((byte) 0).put((byte) id).putInt(ENABLED).array());
+                parts.add(little(16)
+                        .put((byte) 0)
+                        .put((byte) 16)
+                        .put((byte) 0)
+                        .put((byte) id)
+                        .putInt(ENABLED)
+                        .array());
             } else {
-                parts.add(little(24).put((byte) 2).put((byte) 24).putShort((short) 0).putInt(0).putInt(id).putInt(ENABLED).array());
+                parts.add(little(24)
+                        .put((byte) 2)
+                        .put((byte) 24)
+                        .putShort((short) 0)
+                        .putInt(0)
+                        .putInt(id)
+                        .putInt(ENABLED)
+                        .array());
             }
         }
         MemoryLayout layout = machine.layout;
@@ -239,8 +290,16 @@ public final class AcpiTables {
     }
 
     private static byte[] memory(long base, long lengthBytes) {
-        return little(40).put((byte) 1).put((byte) 40).putInt(0).putShort((short) 0)
-                .putLong(base).putLong(lengthBytes).putInt(0).putInt(ENABLED).array();
+        return little(40)
+                .put((byte) 1)
+                .put((byte) 40)
+                .putInt(0)
+                .putShort((short) 0)
+                .putLong(base)
+                .putLong(lengthBytes)
+                .putInt(0)
+                .putInt(ENABLED)
+                .array();
     }
 
     private byte[] dsdt() {

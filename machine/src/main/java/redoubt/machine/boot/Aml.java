@@ -42,7 +42,9 @@ final class Aml {
         if (value >>> 16 == 0) {
             return join(new byte[] {0x0B}, little(value, 2));
         }
-        return value >>> 32 == 0 ? join(new byte[] {0x0C}, little(value, 4)) : join(new byte[] {0x0E}, little(value, 8));
+        return value >>> 32 == 0
+                ? join(new byte[] {0x0C}, little(value, 4))
+                : join(new byte[] {0x0E}, little(value, 8));
     }
 
     /** An ASCII string. */

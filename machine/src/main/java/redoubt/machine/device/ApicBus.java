@@ -58,7 +58,13 @@ public final class ApicBus {
 
     /** Sends to all but one. */
     void sendToOthers(Lapic sender, int mode, int vector, boolean levelTriggered) {
-        send(-1, false, mode, vector, levelTriggered, lapics.stream().filter(l -> l != sender).toList());
+        send(
+                -1,
+                false,
+                mode,
+                vector,
+                levelTriggered,
+                lapics.stream().filter(l -> l != sender).toList());
     }
 
     private static boolean send(

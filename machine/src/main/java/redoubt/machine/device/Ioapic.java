@@ -59,9 +59,7 @@ public final class Ioapic implements BusDevice {
     }
 
     private void serveLevel(int pin) {
-        if ((asserted & 1 << pin) != 0
-                && (entries[pin] & (LEVEL | MASKED | REMOTE_IRR)) == LEVEL
-                && send(pin)) {
+        if ((asserted & 1 << pin) != 0 && (entries[pin] & (LEVEL | MASKED | REMOTE_IRR)) == LEVEL && send(pin)) {
             entries[pin] |= REMOTE_IRR;
         }
     }

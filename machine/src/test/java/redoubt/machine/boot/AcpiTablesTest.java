@@ -25,8 +25,7 @@ class AcpiTablesTest {
             List.of(new AcpiTables.Serial(0x3F8, 4), new AcpiTables.Serial(0x2F8, 3));
 
     private static ByteBuffer image(boolean reduced, Integer... ids) {
-        return ByteBuffer.wrap(AcpiTables.build(
-                        new AcpiTables.Description(LAYOUT, List.of(ids), reduced, SERIALS)))
+        return ByteBuffer.wrap(AcpiTables.build(new AcpiTables.Description(LAYOUT, List.of(ids), reduced, SERIALS)))
                 .order(ByteOrder.LITTLE_ENDIAN);
     }
 
@@ -101,7 +100,9 @@ class AcpiTablesTest {
         ByteBuffer image = image(false, 0);
         ByteBuffer fadt = walk(image).get("FACP");
         assertThat(fadt.getInt(112) >> 20 & 1).isZero();
-        assertThat(fadt.getInt(48)).as("no SMI command: the machine is in ACPI mode").isZero();
+        assertThat(fadt.getInt(48))
+                .as("no SMI command: the machine is in ACPI mode")
+                .isZero();
         assertThat(fadt.getInt(56)).isEqualTo(0x600).isEqualTo((int) fadt.getLong(152));
         assertThat(fadt.getInt(64)).isEqualTo(0x604).isEqualTo((int) fadt.getLong(176));
         assertThat(fadt.getInt(76)).isEqualTo(0x608).isEqualTo((int) fadt.getLong(212));
@@ -164,7 +165,8 @@ class AcpiTablesTest {
         Assumptions.assumeTrue(isInstalled("iasl"), "iasl is not installed");
         for (boolean reduced : new boolean[] {true, false}) {
             StringBuilder text = new StringBuilder();
-            for (Map.Entry<String, ByteBuffer> entry : walk(image(reduced, 0, 1, 300)).entrySet()) {
+            for (Map.Entry<String, ByteBuffer> entry :
+                    walk(image(reduced, 0, 1, 300)).entrySet()) {
                 byte[] bytes = new byte[entry.getValue().capacity()];
                 entry.getValue().get(0, bytes);
                 String stem = entry.getKey().toLowerCase(java.util.Locale.ROOT);
@@ -176,7 +178,10 @@ class AcpiTablesTest {
                 String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
                 assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
                 assertThat(process.exitValue()).as(said).isZero();
-                assertThat(said).doesNotContainIgnoringCase("error").doesNotContain("Invalid").doesNotContain("Incorrect");
+                assertThat(said)
+                        .doesNotContainIgnoringCase("error")
+                        .doesNotContain("Invalid")
+                        .doesNotContain("Incorrect");
                 text.append(Files.readString(folder.resolve(stem + ".dsl")));
             }
             assertThat(text)

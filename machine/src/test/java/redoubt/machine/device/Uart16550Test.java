@@ -51,13 +51,17 @@ class Uart16550Test {
         assertThat(in(IER)).as("only four interrupt enables exist").isEqualTo(0xF);
         out(IER, 0);
         out(MCR, 0x1A);
-        assertThat(in(MSR) & 0xF0).as("loopback: RTS and OUT2 come back as CTS and DCD").isEqualTo(0x90);
+        assertThat(in(MSR) & 0xF0)
+                .as("loopback: RTS and OUT2 come back as CTS and DCD")
+                .isEqualTo(0x90);
         out(MCR, 0);
         out(LCR, 0xBF);
         out(IIR, 0);
         out(LCR, 0);
         out(FCR, 1);
-        assertThat(in(IIR) >> 6).as("both FIFO bits: no 16450, no 16550 with broken FIFOs").isEqualTo(3);
+        assertThat(in(IIR) >> 6)
+                .as("both FIFO bits: no 16450, no 16550 with broken FIFOs")
+                .isEqualTo(3);
         out(LCR, 0xBF);
         assertThat(in(2)).as("no EFR").isNotZero();
         out(LCR, 0xE0);

@@ -1,0 +1,142 @@
+package redoubt.machine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import redoubt.machine.device.AcpiPower;
+import redoubt.machine.device.Lapic;
+import redoubt.machine.device.ProcessorPins;
+
+/** Plays a kernel on the whole board: what reaches what. */
+class BoardTest {
+    private final VirtualClock clock = new VirtualClock();
+    private final StringBuilder console = new StringBuilder();
+    private final List<String> asked = new ArrayList<>();
+    private final Board board = new Board(
+            MachineConfig.of(new MemoryLayout(512L << 20, 64L << 20), 2),
+            clock,
+            List.of(pins(), pins()),
+            List.of((int c) -> console.append((char) c), (int c) -> {}),
+            new AcpiPower.Requests() {
+                @Override
+                public void powerOff() {
+                    asked.add("off");
+                }
+
+                @Override
+                public void reset() {
+                    asked.add("reset");
+                }
+            });
+
+    private static ProcessorPins pins() {
+        return new ProcessorPins() {
+            @Override
+            public void interrupt() {}
+
+            @Override
+            public void nmi() {}
+
+            @Override
+            public void smi() {}
+
+            @Override
+            public void init() {}
+
+            @Override
+            public void startup(int vector) {}
+        };
+    }
+
+    private void out(int port, int value) {
+        board.ports().write(port, 1, value);
+    }
+
+    private void redirect(int pin, int vector) {
+        board.writeMemory(0, 0xFEC0_0000L, 4, 0x11 + 2 * pin);
+        board.writeMemory(0, 0xFEC0_0010L, 4, 0);
+        board.writeMemory(0, 0xFEC0_0000L, 4, 0x10 + 2 * pin);
+        board.writeMemory(0, 0xFEC0_0010L, 4, vector);
+    }
+
+    @Test
+    void theConsoleWritesAndInterruptsThroughTheIoApic() {
+        out(0x3F8, 'h');
+        out(0x3F8, 'i');
+        assertThat(console.toString()).isEqualTo("hi");
+        board.writeMemory(0, 0xFEE0_00F0L, 4, 0x1FF);
+        redirect(4, 0x24);
+        out(0x3FC, 0xB);
+        out(0x3F9, 1);
+        board.serial(0).receive('x');
+        assertThat(board.lapic(0).acknowledge()).isEqualTo(0x24);
+        assertThat(board.lapic(1).pending()).isFalse();
+        assertThat(board.ports().read(0x3F8, 1)).isEqualTo('x');
+    }
+
+    @Test
+    void theTimerComesOnPinTwoAndAsVectorOfTheLegacyPic() {
+        Lapic lapic = board.lapic(0);
+        board.writeMemory(0, 0xFEE0_00F0L, 4, 0x1FF);
+        redirect(2, 0x30);
+        for (int word : new int[] {0x11, 0x40, 4, 1}) {
+            out(word == 0x11 ? 0x20 : 0x21, word);
+        }
+        board.ports().write(0x43, 1, 0x34);
+        out(0x40, 0);
+        out(0x40, 0x10);
+        clock.advanceTo(3_500_000);
+        assertThat(lapic.acknowledge()).isEqualTo(0x30);
+        lapic.write(0xB0, 4, 0);
+        assertThat(lapic.pending()).as("LINT0 is masked").isFalse();
+        lapic.write(0x350, 4, 0x700);
+        assertThat(lapic.acknowledge()).isEqualTo(0x40);
+    }
+
+    @Test
+    void eachProcessorSeesItsOwnLocalApic() {
+        assertThat(board.readMemory(0, 0xFEE0_0020L, 4)).isZero();
+        assertThat(board.readMemory(1, 0xFEE0_0020L, 4)).isEqualTo(1L << 24);
+        board.lapic(1).writeMsr(0x1B, 0xFEE0_0C00L);
+        assertThat(board.readMemory(1, 0xFEE0_0020L, 4)).isEqualTo(0xFFFF_FFFFL);
+    }
+
+    @Test
+    void whatIsAbsentReadsAsOnes() {
+        for (int port : new int[] {0x60, 0x64, 0x80, 0xCF8, 0xCFC, 0x3E8, 0x3DA}) {
+            assertThat(board.ports().read(port, 1)).as("port %x", port).isEqualTo(0xFF);
+        }
+        board.ports().write(0xCF8, 4, 0x8000_FF04L);
+        assertThat(board.ports().read(0xCFC, 4)).isEqualTo(0xFFFF_FFFFL);
+        assertThat(board.readMemory(0, 0xFED0_0000L, 8)).isEqualTo(-1);
+        assertThat(asked).isEmpty();
+    }
+
+    @Test
+    void powerOffAndResetAreAsked() {
+        out(0x610, 5 << 2 | 0x20);
+        out(0xCF9, 6);
+        assertThat(asked).containsExactly("off", "reset");
+    }
+
+    @Test
+    void cmosTellsTheDateAndTheMemory() {
+        out(0x70, 9);
+        assertThat(board.ports().read(0x71, 1)).isEqualTo(0x26);
+        out(0x70, 0x35);
+        long high = board.ports().read(0x71, 1);
+        out(0x70, 0x34);
+        assertThat((high << 8 | board.ports().read(0x71, 1)) << 16).isEqualTo((512L - 16) << 20);
+    }
+
+    @Test
+    void asManyProcessorsAsApicIds() {
+        assertThatThrownBy(() -> new Board(
+                        MachineConfig.of(new MemoryLayout(512L << 20, 0), 2), clock, List.of(pins()), List.of(), null))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("1 processors for 2 APIC IDs");
+    }
+}
