@@ -31,6 +31,9 @@ public abstract class Clock {
     private final EventQueue events = new EventQueue();
     private Runnable whenEarlier = () -> {};
 
+    /** Makes a clock that has nothing scheduled. */
+    protected Clock() {}
+
     /** The present time. */
     public abstract long nanos();
 

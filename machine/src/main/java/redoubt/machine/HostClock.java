@@ -4,6 +4,9 @@ package redoubt.machine;
 public final class HostClock extends Clock {
     private final long start = System.nanoTime();
 
+    /** Makes a clock whose time zero is now. */
+    public HostClock() {}
+
     @Override
     public long nanos() {
         return System.nanoTime() - start;

@@ -10,6 +10,9 @@ public final class VirtualClock extends Clock {
     private long now;
     private LongSupplier progress = () -> 0;
 
+    /** Makes a clock at time zero. */
+    public VirtualClock() {}
+
     /**
      * Tells where to ask how many instructions have retired since the last {@link #advanceTo}; lets devices see the exact
      * time within an engine's turn. Whoever calls {@code advanceTo} must have that count start anew.

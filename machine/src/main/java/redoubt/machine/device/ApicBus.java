@@ -26,6 +26,9 @@ public final class ApicBus {
     private final List<Lapic> lapics = new ArrayList<>();
     private final List<Ioapic> ioapics = new ArrayList<>();
 
+    /** Makes a bus with nothing on it; APICs join it when they are made. */
+    public ApicBus() {}
+
     void add(Lapic lapic) {
         lapics.add(lapic);
     }
