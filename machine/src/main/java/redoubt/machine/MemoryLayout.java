@@ -1,14 +1,16 @@
 package redoubt.machine;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
  * Where things are in the guest's physical address space: RAM from zero up to 3 GiB, then the hole for device registers
- * below 4 GiB, then the rest of RAM, then the Enclave Page Cache.
+ * below 4 GiB, then the rest of RAM. The Enclave Page Cache follows the RAM, aligned to 2 MiB: below 3 GiB if both fit
+ * there, as on the processors that have SGX, else above 4 GiB.
  *
- * <p>The EPC is always above 4 GiB and aligned to 2 MiB, behind all RAM, as QEMU places it ({@code hw/i386/sgx.c}), so
- * that growing RAM by a module never moves device registers and the first 3 GiB stay plain.
+ * <p>Why not always above 4 GiB: Linux takes whatever the SRAT names for memory that may come, and with any of it above
+ * 4 GiB sets 64 MiB aside for bouncing DMA (seen: a guest of 128 MiB then dies of it before it starts init).
  *
  * @param ramBytes all RAM, a multiple of 4096
  * @param epcBytes size of the EPC, zero if there is none, a multiple of 4096
@@ -89,6 +91,10 @@ public record MemoryLayout(long ramBytes, long epcBytes) {
 
     /** Where the EPC begins; says where it would be if there is none. */
     public long epcBase() {
+        long behindRam = (lowRamBytes() + LARGE_PAGE - 1) & -LARGE_PAGE;
+        if (highRamBytes() == 0 && epcBytes <= LOW_RAM_LIMIT - behindRam) {
+            return behindRam;
+        }
         return (HIGH_RAM_BASE + highRamBytes() + LARGE_PAGE - 1) & -LARGE_PAGE;
     }
 
@@ -107,6 +113,7 @@ public record MemoryLayout(long ramBytes, long epcBytes) {
         if (epcBytes > 0) {
             map.add(new Range(epcBase(), epcBytes, Kind.RESERVED));
         }
+        map.sort(Comparator.comparingLong(Range::base));
         return List.copyOf(map);
     }
 }

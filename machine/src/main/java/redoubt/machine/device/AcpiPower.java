@@ -25,7 +25,9 @@ public final class AcpiPower {
 
     private static final int STATUS_POWER_BUTTON = 1 << 8;
     private static final int STATUS_WAKE = 1 << 15;
-    private static final int ENABLE_WRITABLE = 1 << 8 | 1 << 5;
+    /** Enables of the RTC, sleep button, power button and global lock: an OS reads back what it wrote. */
+    private static final int ENABLE_WRITABLE = 0x720;
+
     private static final int CONTROL_SCI = 1;
     private static final int SLEEP_ENABLE_PM1 = 1 << 13;
     private static final int SLEEP_ENABLE = 1 << 5;

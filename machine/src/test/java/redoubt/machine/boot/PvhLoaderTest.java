@@ -125,7 +125,17 @@ class PvhLoaderTest {
             }
             assertThat(ram).isEqualTo((gib << 30) - (0x10_0000 - MemoryLayout.CONVENTIONAL_END));
             assertThat(layout.epcBase() % (2 << 20)).isZero();
-            assertThat(end).isEqualTo(layout.epcBase() + (128L << 20));
+            assertThat(layout.memoryMap())
+                    .contains(new MemoryLayout.Range(layout.epcBase(), 128L << 20, MemoryLayout.Kind.RESERVED));
         }
+    }
+
+    @Test
+    void theEpcFollowsRamBelowThreeGibWhereItFitsElseAboveFour() {
+        assertThat(new MemoryLayout(512L << 20, 64L << 20).epcBase()).isEqualTo(512L << 20);
+        assertThat(new MemoryLayout((512L << 20) + 4096, 64L << 20).epcBase()).isEqualTo(514L << 20);
+        assertThat(new MemoryLayout(3L << 30, 64L << 20).epcBase()).isEqualTo(4L << 30);
+        assertThat(new MemoryLayout(2L << 30, 2L << 30).epcBase()).isEqualTo(4L << 30);
+        assertThat(new MemoryLayout(5L << 30, 64L << 20).epcBase()).isEqualTo(6L << 30);
     }
 }
