@@ -33,6 +33,22 @@ public final class Board {
             new AcpiTables.Serial(0x3E8, 5),
             new AcpiTables.Serial(0x2E8, 7));
 
+    /**
+     * All the firmware there is: real-mode code that writes the reset register. With reduced hardware Linux restarts by
+     * jumping here ({@code efi_reboot_required}, then BOOT_BIOS, in {@code arch/x86/kernel/reboot.c}).
+     */
+    private static final byte[] RESET_CODE = {
+        (byte) 0xBA,
+        (byte) AcpiTables.RESET_PORT,
+        AcpiTables.RESET_PORT >> 8, // mov dx, CF9h
+        (byte) 0xB0,
+        AcpiTables.RESET_VALUE, // mov al, 6
+        (byte) 0xEE, // out dx, al
+        (byte) 0xF4, // hlt
+        (byte) 0xEB,
+        (byte) 0xFD // jmp to the hlt
+    };
+
     private static final int PAGE = 4096;
 
     private final MachineConfig config;
@@ -175,8 +191,8 @@ public final class Board {
     }
 
     /**
-     * Does what a firmware does before the operating system: writes the ACPI tables, sets the bootstrap processor's local
-     * APIC to virtual wire mode and loads the kernel.
+     * Does what a firmware does before the operating system: writes the ACPI tables and the reset code, sets the bootstrap
+     * processor's local APIC to virtual wire mode and loads the kernel.
      *
      * @return how to start the bootstrap processor
      * @throws redoubt.machine.boot.BootException if the kernel cannot be started
@@ -186,6 +202,7 @@ public final class Board {
                 config.layout(), config.apicIds(), config.reducedHardware(), SERIALS.subList(0, serials.size())));
         PvhEntry entry = PvhLoader.load(kernel, initramfs, cmdline, config.layout(), MemoryLayout.ACPI_BASE, guest);
         guest.write(MemoryLayout.ACPI_BASE, tables);
+        guest.write(MemoryLayout.RESET_VECTOR, RESET_CODE);
         lapics.getFirst().virtualWire();
         return entry;
     }

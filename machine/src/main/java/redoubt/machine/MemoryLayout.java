@@ -34,6 +34,9 @@ public record MemoryLayout(long ramBytes, long epcBytes) {
     /** Where the ACPI tables are; the BIOS area, so that operating systems that search for the RSDP find it. */
     public static final long ACPI_BASE = 0xE_0000L;
 
+    /** Real-mode entry of a PC's firmware, FFFF:0000, where operating systems jump for a reset; tables end before it. */
+    public static final long RESET_VECTOR = 0xF_FFF0L;
+
     /** Start of the RAM behind the legacy hole. */
     public static final long EXTENDED_BASE = 0x10_0000L;
 

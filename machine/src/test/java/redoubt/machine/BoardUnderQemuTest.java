@@ -15,10 +15,13 @@ import java.util.concurrent.TimeUnit;
 import org.apache.commons.compress.archivers.cpio.CpioArchiveEntry;
 import org.apache.commons.compress.archivers.cpio.CpioArchiveOutputStream;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import redoubt.machine.boot.BootFiles;
 import redoubt.machine.boot.BzImage;
+import redoubt.machine.boot.ElfFile;
 import redoubt.machine.boot.PvhEntry;
 import redoubt.machine.device.ProcessorPins;
 
@@ -26,7 +29,7 @@ import redoubt.machine.device.ProcessorPins;
  * What {@link Board#boot} puts into memory, started by somebody else's processor: QEMU gets our memory image and a
  * 64-byte firmware that only enters it by the PVH ABI, and Debian's kernel must accept memory map, tables and initramfs.
  *
- * <p>Skipped unless redoubt.test.kernel names a kernel and qemu-system-x86_64 is installed.
+ * <p>Skipped unless qemu-system-x86_64 is installed and, for the kernel, redoubt.test.kernel names one.
  */
 class BoardUnderQemuTest {
     private static final int RAM_BYTES = 128 << 20;
@@ -70,7 +73,7 @@ class BoardUnderQemuTest {
         return out.toByteArray();
     }
 
-    private static PvhEntry boot(byte[] ram, Path kernel, boolean reduced) throws IOException {
+    private static PvhEntry boot(byte[] ram, ElfFile kernel, boolean reduced) throws IOException {
         MemorySegment segment = MemorySegment.ofArray(ram);
         var memory = new GuestMemory() {
             @Override
@@ -87,9 +90,9 @@ class BoardUnderQemuTest {
                 new MemoryLayout(RAM_BYTES, 64L << 20), List.of(0), 40, reduced, MachineConfig.DEFAULT_EPOCH_SECONDS);
         var board = new Board(config, new VirtualClock(), List.of(pins()), List.of((int c) -> {}, (int c) -> {}), null);
         return board.boot(
-                BzImage.readKernel(kernel),
+                kernel,
                 MemorySegment.ofArray(initramfs()),
-                "console=ttyS0 nokaslr panic=-1 cryptomgr.notests lpj=4000000 mitigations=off",
+                "console=ttyS0 nokaslr panic=-1 cryptomgr.notests lpj=4000000 mitigations=off tsc_early_khz=2600000",
                 memory);
     }
 
@@ -128,7 +131,7 @@ class BoardUnderQemuTest {
         Assumptions.assumeTrue(kernel != null, "redoubt.test.kernel does not name a kernel");
         Assumptions.assumeTrue(isInstalled("qemu-system-x86_64"), "qemu-system-x86_64 is not installed");
         byte[] ram = new byte[RAM_BYTES];
-        PvhEntry entry = boot(ram, Path.of(kernel), reduced);
+        PvhEntry entry = boot(ram, BzImage.readKernel(Path.of(kernel)), reduced);
         Files.write(folder.resolve("bios"), firmware(entry));
         var command = new java.util.ArrayList<>(List.of(
                 "qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=on,isa-serial=on -accel tcg -cpu Nehalem"
@@ -163,5 +166,28 @@ class BoardUnderQemuTest {
                 .doesNotContain("Firmware Bug")
                 .doesNotContain("Initramfs unpacking failed");
         assertThat(console.contains("PM-Timer IO Port: 0x608")).isEqualTo(!reduced);
+    }
+
+    /** QEMU's debug-exit device stands in for the reset register: its exit status is twice the value written, plus one. */
+    @Test
+    void theResetCodeWritesTheResetRegister(@TempDir Path folder) throws Exception {
+        Assumptions.assumeTrue(isInstalled("qemu-system-x86_64"), "qemu-system-x86_64 is not installed");
+        byte[] ram = new byte[RAM_BYTES];
+        boot(ram, ElfFile.read("vmlinux", BootFiles.vmlinux()), true);
+        byte[] rom = new byte[0x1_0000];
+        System.arraycopy(ram, (int) MemoryLayout.RESET_VECTOR, rom, 0xFFF0, 16);
+        Files.write(folder.resolve("bios"), rom);
+        var command = new java.util.ArrayList<>(
+                List.of("qemu-system-x86_64 -M microvm,acpi=off -accel tcg -nodefaults -no-user-config".split(" ")));
+        command.addAll(
+                List.of("-display none -m 16 -bios bios -device isa-debug-exit,iobase=0xcf9,iosize=1".split(" ")));
+        var process = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .inheritIO()
+                .start();
+        boolean ended = process.waitFor(30, TimeUnit.SECONDS);
+        process.destroyForcibly();
+        assertThat(ended).isTrue();
+        assertThat(process.waitFor()).isEqualTo(2 * 6 + 1);
     }
 }

@@ -63,7 +63,7 @@ public final class AcpiTables {
     }
 
     private final Description machine;
-    private final ByteBuffer image = ByteBuffer.allocate((int) (MemoryLayout.EXTENDED_BASE - MemoryLayout.ACPI_BASE))
+    private final ByteBuffer image = ByteBuffer.allocate((int) (MemoryLayout.RESET_VECTOR - MemoryLayout.ACPI_BASE))
             .order(ByteOrder.LITTLE_ENDIAN);
 
     private AcpiTables(Description machine) {

@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import redoubt.machine.GuestMemory;
 
 /** Makes small kernels of every form, so that the readers can be tested without a real one. */
-final class BootFiles {
+public final class BootFiles {
     static final int ENTRY = 0x10_0850;
     static final int SEGMENT_AT = 0x10_0000;
     static final int SEGMENT_BYTES = 0x1000;
@@ -41,7 +41,7 @@ final class BootFiles {
     }
 
     /** An ELF file with one loadable segment, a PVH note, a section table and two symbols. */
-    static byte[] vmlinux() {
+    public static byte[] vmlinux() {
         byte[] names = "\0.symtab\0.strtab\0.shstrtab\0".getBytes(StandardCharsets.US_ASCII);
         byte[] strings = "\0startup_64\0_text\0".getBytes(StandardCharsets.US_ASCII);
         int note = 64 + 2 * 56;
