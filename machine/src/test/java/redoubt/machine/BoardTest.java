@@ -8,6 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.Lapic;
+import redoubt.machine.device.MsrFault;
 import redoubt.machine.device.ProcessorPins;
 
 /** Plays a kernel on the whole board: what reaches what. */
@@ -138,5 +139,51 @@ class BoardTest {
                         MachineConfig.of(new MemoryLayout(512L << 20, 0), 2), clock, List.of(pins()), List.of(), null))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("1 processors for 2 APIC IDs");
+    }
+
+    @Test
+    void noSequenceOfAccessesMakesADeviceThrow() {
+        long seed = Long.getLong("redoubt.test.seed", 1);
+        var random = new java.util.Random(seed);
+        List<Bus.Mapping> mapped = board.ports().mappings();
+        int[] sizes = {1, 1, 1, 2, 4};
+        int round = 0;
+        try {
+            for (; round < 1_000_000; round++) {
+                int size = sizes[random.nextInt(sizes.length)];
+                Bus.Mapping device = mapped.get(random.nextInt(mapped.size()));
+                long port = device.base() + random.nextInt((int) device.lengthBytes()) - random.nextInt(2);
+                long value = random.nextBoolean() ? random.nextInt(16) : random.nextLong();
+                long address = (random.nextBoolean() ? 0xFEE0_0000L : 0xFEC0_0000L) + random.nextInt(0x400);
+                switch (random.nextInt(10)) {
+                    case 0, 1 -> board.ports().read(port, size);
+                    case 2, 3, 4 -> board.ports().write(port, size, value);
+                    case 5 -> board.readMemory(random.nextInt(2), address & -4, 4);
+                    case 6 -> board.writeMemory(random.nextInt(2), address & -4, 4, value);
+                    case 7 -> accessMsr(random, value);
+                    case 8 -> {
+                        board.serial(random.nextInt(2)).receive((int) value);
+                        board.lapic(0).acknowledge();
+                        board.lapic(1).acknowledge();
+                    }
+                    default -> clock.advanceBy(random.nextInt(20_000));
+                }
+            }
+        } catch (RuntimeException e) {
+            throw new AssertionError("seed " + seed + " round " + round, e);
+        }
+        assertThat(asked).contains("off", "reset");
+    }
+
+    private void accessMsr(java.util.Random random, long value) {
+        Lapic lapic = board.lapic(random.nextInt(2));
+        int[] special = {Lapic.IA32_APIC_BASE, Lapic.IA32_TSC_DEADLINE};
+        int index = random.nextInt(4) == 0 ? special[random.nextInt(2)] : 0x800 + random.nextInt(0x40);
+        try {
+            lapic.readMsr(index);
+            lapic.writeMsr(index, index == Lapic.IA32_APIC_BASE ? 0xFEE0_0000L | random.nextInt(16) << 8 : value);
+        } catch (MsrFault e) {
+            // what the processor answers with #GP
+        }
     }
 }
