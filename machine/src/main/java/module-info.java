@@ -5,6 +5,7 @@ module redoubt.machine {
     requires org.apache.commons.compress;
     requires org.tukaani.xz;
     requires tools.jackson.databind;
+    requires java.net.http;
     requires org.slf4j;
 
     exports redoubt.machine;
