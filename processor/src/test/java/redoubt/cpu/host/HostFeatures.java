@@ -1,0 +1,51 @@
+package redoubt.cpu.host;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.Set;
+import redoubt.x86.Feature;
+
+/** Which features the host's processor offers to user programs, from the flags line of /proc/cpuinfo. */
+final class HostFeatures {
+    private HostFeatures() {}
+
+    static Set<Feature> present() {
+        Set<String> flags = new HashSet<>();
+        try {
+            for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
+                if (line.startsWith("flags")) {
+                    flags.addAll(Arrays.asList(
+                            line.substring(line.indexOf(':') + 1).trim().split(" ")));
+                    break;
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        Set<Feature> present = EnumSet.of(Feature.BASE);
+        for (Feature feature : Feature.values()) {
+            if (flags.contains(linuxName(feature))) {
+                present.add(feature);
+            }
+        }
+        return present;
+    }
+
+    /** The kernel's name (arch/x86/include/asm/cpufeatures.h). */
+    private static String linuxName(Feature feature) {
+        return switch (feature) {
+            case X87 -> "fpu";
+            case SSE3 -> "pni";
+            case SHA -> "sha_ni";
+            case LZCNT -> "abm";
+            case LAHF -> "lahf_lm";
+            default -> feature.name().toLowerCase(Locale.ROOT);
+        };
+    }
+}
