@@ -76,8 +76,7 @@ final class DifferentialRun {
                 return;
             }
         }
-        ours.copyFrom(one.initial);
-        subject.run(ours, one.code, one.length, outcome);
+        subject.run(one, ours, outcome);
         if (outcome.kind == Outcome.Kind.UNIMPLEMENTED) {
             unimplemented++;
             unimplementedByRow.merge(row.toString(), 1, Integer::sum);

@@ -61,7 +61,6 @@ class DifferentialRunTest {
     private static final class HostSubject implements Subject {
         private final HostCpu host;
         private final boolean wrong;
-        private final Case[] cases = {new Case()};
         private final HostResult[] results = {new HostResult()};
 
         HostSubject(HostCpu host, boolean wrong) {
@@ -70,41 +69,13 @@ class DifferentialRunTest {
         }
 
         @Override
-        public void run(CpuState inOut, byte[] code, int length, Outcome outcome) {
-            Case one = cases[0];
-            one.initial.copyFrom(inOut);
-            System.arraycopy(code, 0, one.code, 0, 16);
-            one.length = length;
-            one.singleStep = isBranchOrPopf(code, length);
-            host.run(cases, results, 1);
-            inOut.copyFrom(results[0].state);
+        public void run(Case of, CpuState last, Outcome outcome) {
+            host.run(new Case[] {of}, results, 1);
+            last.copyFrom(results[0].state);
             outcome.copyFrom(results[0].outcome);
             if (wrong && outcome.kind == Outcome.Kind.COMPLETED) {
-                inOut.gpr[15] ^= 4;
+                last.gpr[15] ^= 4;
             }
-        }
-
-        /** The subject's contract has no such flag: everything but a repeated string instruction and PUSHF steps alike. */
-        private static boolean isBranchOrPopf(byte[] code, int length) {
-            for (int i = 0; i < length; i++) {
-                int b = code[i] & 0xFF;
-                boolean prefix = b == 0x66
-                        || b == 0x67
-                        || b == 0x64
-                        || b == 0x65
-                        || b == 0xF0
-                        || b == 0xF2
-                        || b == 0xF3
-                        || b >= 0x40 && b < 0x50
-                        || b == 0x26
-                        || b == 0x2E
-                        || b == 0x36
-                        || b == 0x3E;
-                if (!prefix) {
-                    return !(b == 0x9C || b >= 0xA4 && b <= 0xA7 || b >= 0xAA && b <= 0xAF || b >= 0x6C && b <= 0x6F);
-                }
-            }
-            return true;
         }
     }
 }
