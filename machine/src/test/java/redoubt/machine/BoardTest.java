@@ -8,7 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.Lapic;
-import redoubt.machine.device.MsrFault;
+import redoubt.cpu.MsrFault;
 import redoubt.machine.device.ProcessorPins;
 
 /** Plays a kernel on the whole board: what reaches what. */

@@ -4,6 +4,8 @@ import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
+import redoubt.cpu.LocalApic;
+import redoubt.cpu.MsrFault;
 import redoubt.machine.BusDevice;
 import redoubt.machine.Clock;
 
@@ -19,7 +21,7 @@ import redoubt.machine.Clock;
  *
  * <p>Source: SDM 3A chapter 11 (10 in older editions), "Advanced programmable interrupt controller".
  */
-public final class Lapic implements BusDevice {
+public final class Lapic implements BusDevice, LocalApic {
     /** MSR of the APIC's address and mode. */
     public static final int IA32_APIC_BASE = 0x1B;
     /** MSR of the timer's deadline. */
@@ -549,7 +551,7 @@ public final class Lapic implements BusDevice {
             return icr;
         }
         if (!isReadable(register)) {
-            throw MsrFault.generalProtection();
+            throw MsrFault.INSTANCE;
         }
         return readCommon(register) & 0xFFFF_FFFFL;
     }
@@ -567,21 +569,21 @@ public final class Lapic implements BusDevice {
         int register = x2Register(index);
         if (register == ICR) {
             if ((value & 0xFFFF_FFFFL & ~(ICR_WRITABLE & ~(1L << 12))) != 0) {
-                throw MsrFault.generalProtection();
+                throw MsrFault.INSTANCE;
             }
             icr = value;
             sendIpi((int) value, (int) (value >>> 32), true);
             return;
         }
         if (!isWritable(register) || (value & ~writableX2(register)) != 0) {
-            throw MsrFault.generalProtection();
+            throw MsrFault.INSTANCE;
         }
         writeCommon(register, (int) value);
     }
 
     private int x2Register(int index) {
         if (!isX2() || index < X2APIC_FIRST || index > X2APIC_LAST) {
-            throw MsrFault.generalProtection();
+            throw MsrFault.INSTANCE;
         }
         return index - X2APIC_FIRST;
     }
@@ -609,7 +611,7 @@ public final class Lapic implements BusDevice {
                 || x2 && !enable // no such mode
                 || x2 && !isEnabled() // x2APIC only from xAPIC
                 || isX2() && enable && !x2) { // and back only through disabled
-            throw MsrFault.generalProtection();
+            throw MsrFault.INSTANCE;
         }
         boolean wasX2 = isX2();
         base = value;

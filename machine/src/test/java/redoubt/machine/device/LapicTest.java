@@ -1,5 +1,6 @@
 package redoubt.machine.device;
 
+import redoubt.cpu.MsrFault;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
