@@ -95,6 +95,9 @@ public final class Cpu {
     /** The loop returns when {@link #instructions} reaches this. {@link #leaveLoop} sets it to force an early return. */
     public long limit;
 
+    /** Asks {@link Engine#run} to return at the end of the current block, its budget unspent. */
+    public boolean returnRequested;
+
     /** Set by STI, MOV SS, POP SS: no interrupt before the next instruction has retired. */
     public boolean interruptShadow;
 
@@ -130,6 +133,12 @@ public final class Cpu {
     /** Makes the interpreter's loop return at the end of the current block. */
     public void leaveLoop() {
         limit = Long.MIN_VALUE;
+    }
+
+    /** Makes {@link Engine#run} return at the end of the current block: something outside the processor wants a turn. */
+    public void requestReturn() {
+        returnRequested = true;
+        leaveLoop();
     }
 
     // ---- faults: `throw cpu.generalProtection(0)`

@@ -7,7 +7,7 @@ import redoubt.x86.Op;
 public final class Engine {
     /** Why {@link #run} returned. */
     public enum Stop {
-        /** The number of instructions asked for has retired. */
+        /** The number of instructions asked for has retired, or {@link Cpu#requestReturn} was called. */
         BUDGET,
         /** HLT, and nothing pending. */
         HALTED,
@@ -32,8 +32,9 @@ public final class Engine {
      */
     public Stop run(long budget) {
         long end = c.instructions + budget;
+        c.returnRequested = false;
         try {
-            while (c.instructions < end) {
+            while (c.instructions < end && !c.returnRequested) {
                 if (!events()) {
                     return Stop.HALTED;
                 }

@@ -1,0 +1,130 @@
+package redoubt.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import redoubt.memory.PhysicalMemory;
+
+/** A processor in 64-bit mode over 16 MiB of identity-mapped RAM, for tests: code bytes in, state out. */
+public final class TestCpu implements AutoCloseable {
+    /** Where {@link #run} puts the code. */
+    public static final long CODE = 0x10_0000;
+
+    /** Free for data. */
+    public static final long DATA = 0x20_0000;
+
+    private static final long RAM_BYTES = 16 << 20;
+    private static final long TABLES = 0x1000;
+
+    public final Cpu cpu;
+    public final Engine engine;
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment ram = arena.allocate(RAM_BYTES, 4096);
+
+    private TestCpu() {
+        PhysicalMemory memory = new PhysicalMemory();
+        memory.addRam(0, ram);
+        Platform platform = new Platform() {
+            @Override
+            public int in(int port, int size) {
+                return -1;
+            }
+
+            @Override
+            public void out(int port, int size, int value) {}
+
+            @Override
+            public long tsc(long instructions) {
+                return instructions;
+            }
+
+            @Override
+            public long random() {
+                return 0x123456789ABCDEFL;
+            }
+        };
+        LocalApic apic = new LocalApic() {
+            @Override
+            public boolean pending() {
+                return false;
+            }
+
+            @Override
+            public int acknowledge() {
+                return -1;
+            }
+
+            @Override
+            public long readMsr(int index) {
+                throw MsrFault.INSTANCE;
+            }
+
+            @Override
+            public void writeMsr(int index, long value) {
+                throw MsrFault.INSTANCE;
+            }
+
+            @Override
+            public int cr8() {
+                return 0;
+            }
+
+            @Override
+            public void cr8(int priority) {}
+        };
+        cpu = new Cpu(0, CpuModel.standard(), memory, new CodeCache(), platform, apic);
+        engine = new Engine(cpu);
+    }
+
+    /** 64-bit mode, CPL 0, paging on, interrupts off, no IDT: any fault ends in a shutdown. */
+    public static TestCpu longMode() {
+        TestCpu test = new TestCpu();
+        test.ram.set(ValueLayout.JAVA_LONG, TABLES, TABLES + 0x1000 | 7);
+        test.ram.set(ValueLayout.JAVA_LONG, TABLES + 0x1000, TABLES + 0x2000 | 7);
+        for (int i = 0; i < RAM_BYTES >> 21; i++) {
+            test.ram.set(ValueLayout.JAVA_LONG, TABLES + 0x2000 + i * 8L, (long) i << 21 | 0x87);
+        }
+        Cpu c = test.cpu;
+        c.cr0 = 0x8000_0033L;
+        c.cr3 = TABLES;
+        c.cr4 = 0x620;
+        c.efer = 0xD01;
+        c.flags = 2;
+        c.idtLimit = 0;
+        for (int i = 0; i < 6; i++) {
+            c.segmentBase(i, 0);
+            c.segmentLimit[i] = 0xFFFF_FFFFL;
+            c.segmentAccess[i] = i == 1 ? 0xA09B : 0xC093;
+        }
+        c.codeMode = 64;
+        c.cpl(0);
+        return test;
+    }
+
+    /** Writes bytes into RAM. */
+    public TestCpu write(long address, byte[] bytes) {
+        MemorySegment.copy(bytes, 0, ram, ValueLayout.JAVA_BYTE, address, bytes.length);
+        return this;
+    }
+
+    /** Eight bytes of RAM. */
+    public long read64(long address) {
+        return ram.get(ValueLayout.JAVA_LONG_UNALIGNED, address);
+    }
+
+    /** Puts code at {@link #CODE} and executes that many instructions of it. */
+    public Engine.Stop run(int instructions, int... code) {
+        byte[] bytes = new byte[code.length];
+        for (int i = 0; i < code.length; i++) {
+            bytes[i] = (byte) code[i];
+        }
+        write(CODE, bytes);
+        cpu.rip = CODE;
+        return engine.run(instructions);
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}
