@@ -72,7 +72,7 @@ public final class TestCpu implements AutoCloseable {
             @Override
             public void cr8(int priority) {}
         };
-        cpu = new Cpu(0, CpuModel.standard(), memory, new CodeCache(), platform, apic);
+        cpu = new Cpu(0, new CpuModel(CpuModel.defaults(), 1), memory, new CodeCache(), platform, apic);
         engine = new Engine(cpu);
     }
 
