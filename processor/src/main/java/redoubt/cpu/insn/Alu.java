@@ -5,7 +5,8 @@ import redoubt.cpu.Flags;
 import redoubt.cpu.Mem;
 
 /**
- * Integer arithmetic and logic, and the flag instructions: SDM vol. 2, each instruction's "Operation" and "Flags Affected".
+ * Integer arithmetic and logic, and the flag instructions: SDM vol. 2, each instruction's "Operation" and "Flags
+ * Affected".
  *
  * <p>All without branches: these are the interpreter's hottest functions. Arguments narrower than their type are
  * zero-extended, and the caller ignores the upper bits of an {@code int} result.

@@ -3,8 +3,8 @@ package redoubt.cpu.insn;
 import redoubt.cpu.Cpu;
 
 /**
- * Bit tests, scans and counts, BMI1, BMI2, CRC32, random numbers: SDM vol. 2 for each. Flags the manual leaves undefined
- * are left as they were or follow the result, whichever is shorter.
+ * Bit tests, scans and counts, BMI1, BMI2, CRC32, random numbers: SDM vol. 2 for each. Flags the manual leaves
+ * undefined are left as they were or follow the result, whichever is shorter.
  */
 public final class Bits {
     private static final long TOP2 = Alu.TOP2;

@@ -6,8 +6,8 @@ import redoubt.cpu.Mem;
 import redoubt.x86.Op;
 
 /**
- * Moves with a change of width or order, exchanges, and instructions that do nothing: SDM vol. 2 for each. MOV and LEA need
- * no function: the generator writes them out.
+ * Moves with a change of width or order, exchanges, and instructions that do nothing: SDM vol. 2 for each. MOV and LEA
+ * need no function: the generator writes them out.
  */
 public final class Move {
     private Move() {}

@@ -242,8 +242,8 @@ public final class MulDiv {
     }
 
     /**
-     * Unsigned quotient of {@code high:low} by {@code b}, given {@code high < b}: long division in base 2^32 with the divisor
-     * normalised (Knuth, TAOCP vol. 2, section 4.3.1, algorithm D).
+     * Unsigned quotient of {@code high:low} by {@code b}, given {@code high < b}: long division in base 2^32 with the
+     * divisor normalised (Knuth, TAOCP vol. 2, section 4.3.1, algorithm D).
      */
     static long divide128(long high, long low, long b) {
         int shift = Long.numberOfLeadingZeros(b);
