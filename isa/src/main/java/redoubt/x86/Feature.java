@@ -43,5 +43,19 @@ public enum Feature {
     SGX,
     VMX,
     MONITOR,
-    SMX
+    SMX,
+
+    // Not of instructions, but enumerated and enforced elsewhere.
+    HYPERVISOR,
+    X2APIC,
+    TSC_DEADLINE,
+    TSC_ADJUST,
+    INVARIANT_TSC,
+    ARAT,
+    PCID,
+    SMEP,
+    UMIP,
+    PAGES_1G,
+    FAST_STRINGS,
+    ARCH_CAPABILITIES
 }

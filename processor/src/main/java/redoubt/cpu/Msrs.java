@@ -1,0 +1,275 @@
+package redoubt.cpu;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import redoubt.x86.Feature;
+
+/**
+ * Model-specific registers: SDM vol. 4. A register is one row with the bits that can be written; what has effects or
+ * further conditions is code in {@link #read} and {@link #write}. Anything else raises #GP(0).
+ */
+public final class Msrs {
+    public static final int TSC = 0x10;
+    public static final int APIC_BASE = 0x1B;
+    public static final int FEATURE_CONTROL = 0x3A;
+    public static final int TSC_ADJUST = 0x3B;
+    public static final int SGX_LE_PUBKEY_HASH0 = 0x8C;
+    public static final int SYSENTER_CS = 0x174;
+    public static final int SYSENTER_ESP = 0x175;
+    public static final int SYSENTER_EIP = 0x176;
+    public static final int MISC_ENABLE = 0x1A0;
+    public static final int PAT = 0x277;
+    public static final int MTRR_DEF_TYPE = 0x2FF;
+    public static final int TSC_DEADLINE = 0x6E0;
+    public static final int EFER = 0xC0000080;
+    public static final int STAR = 0xC0000081;
+    public static final int LSTAR = 0xC0000082;
+    public static final int CSTAR = 0xC0000083;
+    public static final int FMASK = 0xC0000084;
+    public static final int FS_BASE = 0xC0000100;
+    public static final int GS_BASE = 0xC0000101;
+    public static final int KERNEL_GS_BASE = 0xC0000102;
+    public static final int TSC_AUX = 0xC0000103;
+
+    /** FEATURE_CONTROL bits. */
+    private static final long LOCK = 1;
+
+    private static final long SGX_LC_ENABLE = 1 << 17;
+    private static final long SGX_ENABLE = 1 << 18;
+
+    /** EFER bits. */
+    private static final long LME = 1 << 8;
+
+    private static final long LMA = 1 << 10;
+    private static final long EFER_WRITABLE = 1 | LME | 1 << 11;
+
+    private static final long ALL = -1;
+    private static final long PHYSICAL = (1L << 46) - 1;
+    private static final long MTRR_VARIABLE = 8;
+
+    /** One register: {@code writable} are the bits that may differ from {@code reset} in a written value. */
+    private record Msr(String name, int index, long reset, long writable, Feature feature) {}
+
+    private static Msr row(String name, int index, long reset, long writable) {
+        return new Msr(name, index, reset, writable, Feature.BASE);
+    }
+
+    private static final Msr[] ROWS = Stream.of(
+                    Stream.of(
+                            row("TSC", TSC, 0, ALL),
+                            row("PLATFORM_ID", 0x17, 0, 0),
+                            row("SMI_COUNT", 0x34, 0, 0),
+                            row("FEATURE_CONTROL", FEATURE_CONTROL, 0, LOCK),
+                            new Msr("TSC_ADJUST", TSC_ADJUST, 0, ALL, Feature.TSC_ADJUST),
+                            // Loading a microcode update is not possible; software clears this before reading it.
+                            row("BIOS_SIGN_ID", 0x8B, 0x0D00_03B9L << 32, ALL),
+                            // The hash of the vendor's launch key
+                            new Msr("SGXLEPUBKEYHASH0", 0x8C, 0xa6053e051270b7acL, ALL, Feature.SGX),
+                            new Msr("SGXLEPUBKEYHASH1", 0x8D, 0x6cfbe8ba8b3b413dL, ALL, Feature.SGX),
+                            new Msr("SGXLEPUBKEYHASH2", 0x8E, 0xc4916d99f2b3735dL, ALL, Feature.SGX),
+                            new Msr("SGXLEPUBKEYHASH3", 0x8F, 0xd4f8c05909f9bb3bL, ALL, Feature.SGX),
+                            row("PLATFORM_INFO", 0xCE, 10 << 8, 0), // base ratio 10 of 100 MHz
+                            row("MTRRCAP", 0xFE, 0x500 | MTRR_VARIABLE, 0), // fixed ranges, WC
+                            // Speculation does not happen: RDCL_NO SKIP_L1DFL SSB_NO MDS_NO PSCHANGE_MC_NO TAA_NO
+                            // SBDR_SSDP_NO FBSDP_NO PSDP_NO BHI_NO PBRSB_NO GDS_NO RFDS_NO ITS_NO
+                            new Msr(
+                                    "ARCH_CAPABILITIES",
+                                    0x10A,
+                                    1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 7 << 13 | 1 << 20 | 1 << 24
+                                            | 3 << 26 | 1L << 62,
+                                    0,
+                                    Feature.ARCH_CAPABILITIES),
+                            row("MISC_FEATURES_ENABLES", 0x140, 0, 0),
+                            row("SYSENTER_CS", SYSENTER_CS, 0, 0xFFFF_FFFFL),
+                            row("SYSENTER_ESP", SYSENTER_ESP, 0, ALL),
+                            row("SYSENTER_EIP", SYSENTER_EIP, 0, ALL),
+                            row("MISC_ENABLE", MISC_ENABLE, 0x1801, 1), // BTS and PEBS unavailable, fast strings
+                            row("DEBUGCTL", 0x1D9, 0, 0),
+                            row("PAT", PAT, 0x0007_0406_0007_0406L, ALL),
+                            // As firmware leaves it: everything write-back, MTRRs on
+                            row("MTRR_DEF_TYPE", MTRR_DEF_TYPE, 0xC06, 0xCFF),
+                            new Msr("XSS", 0xDA0, 0, 0, Feature.XSAVES),
+                            row("EFER", EFER, 0, EFER_WRITABLE | LMA),
+                            row("STAR", STAR, 0, ALL),
+                            row("LSTAR", LSTAR, 0, ALL),
+                            row("CSTAR", CSTAR, 0, ALL),
+                            row("FMASK", FMASK, 0, 0xFFFF_FFFFL),
+                            row("FS_BASE", FS_BASE, 0, ALL),
+                            row("GS_BASE", GS_BASE, 0, ALL),
+                            row("KERNEL_GS_BASE", KERNEL_GS_BASE, 0, ALL),
+                            new Msr("TSC_AUX", TSC_AUX, 0, 0xFFFF_FFFFL, Feature.RDTSCP)),
+                    IntStream.range(0, (int) MTRR_VARIABLE)
+                            .boxed()
+                            .flatMap(i -> Stream.of(
+                                    row("MTRR_PHYSBASE" + i, 0x200 + 2 * i, 0, PHYSICAL & ~0xFFFL | 0xFF),
+                                    row("MTRR_PHYSMASK" + i, 0x201 + 2 * i, 0, PHYSICAL & ~0xFFFL | 0x800))),
+                    IntStream.of(0x250, 0x258, 0x259, 0x268, 0x269, 0x26A, 0x26B, 0x26C, 0x26D, 0x26E, 0x26F)
+                            .mapToObj(i -> row(
+                                    "MTRR_FIX_" + Integer.toHexString(i), i, 0x0606_0606_0606_0606L, ALL)))
+            .flatMap(rows -> rows)
+            .sorted(Comparator.comparingInt(Msr::index))
+            .toArray(Msr[]::new);
+
+    private static final int[] INDICES =
+            Arrays.stream(ROWS).mapToInt(Msr::index).toArray();
+
+    private final Cpu c;
+    private final long[] values = new long[ROWS.length];
+    private long adjust;
+
+    Msrs(Cpu c) {
+        this.c = c;
+        reset();
+    }
+
+    /** Values after RESET. Those kept in the {@link Cpu} are {@link Reset}'s. */
+    final void reset() {
+        for (int i = 0; i < ROWS.length; i++) {
+            values[i] = ROWS[i].reset;
+        }
+        adjust = 0;
+    }
+
+    private static int find(int index) {
+        return Arrays.binarySearch(INDICES, index);
+    }
+
+    private static int slot(int index) {
+        int slot = find(index);
+        if (slot < 0) {
+            throw new IllegalArgumentException(String.format("no MSR 0x%x", index));
+        }
+        return slot;
+    }
+
+    /** The time-stamp counter now, as RDTSC reads it. */
+    public long tsc() {
+        return c.platform.tsc(c.instructions) + adjust;
+    }
+
+    /** A register of the bank, without checks of privilege or presence. */
+    public long get(int index) {
+        return switch (index) {
+            case TSC -> tsc();
+            case TSC_ADJUST -> adjust;
+            case EFER -> c.efer;
+            case FS_BASE -> c.segmentBase[4];
+            case GS_BASE -> c.segmentBase[5];
+            default -> values[slot(index)];
+        };
+    }
+
+    /** Sets a register of the bank without checks; what depends on it follows. */
+    public void set(int index, long value) {
+        switch (index) {
+            case TSC -> adjust = value - c.platform.tsc(c.instructions);
+            case TSC_ADJUST -> adjust = value;
+            case EFER -> {
+                c.efer = value;
+                c.mmu.flush();
+                c.mmu.contextChanged();
+            }
+            case FS_BASE -> c.segmentBase(4, value);
+            case GS_BASE -> c.segmentBase(5, value);
+            default -> values[slot(index)] = value;
+        }
+    }
+
+    private static boolean isApic(int index) {
+        return index == APIC_BASE || index == TSC_DEADLINE || index >= 0x800 && index <= 0x8FF;
+    }
+
+    /** RDMSR, privilege apart. Throws #GP(0) for an absent register. */
+    public long read(int index) {
+        if (isApic(index)) {
+            try {
+                return c.apic.readMsr(index);
+            } catch (MsrFault absent) {
+                throw c.generalProtection(0);
+            }
+        }
+        int slot = find(index);
+        if (slot < 0 || !c.model.has(ROWS[slot].feature)) {
+            throw c.generalProtection(0);
+        }
+        return get(index);
+    }
+
+    /** WRMSR, privilege apart. Throws #GP(0) before any change when the register or a value does not exist. */
+    public void write(int index, long value) {
+        if (isApic(index)) {
+            try {
+                c.apic.writeMsr(index, value);
+            } catch (MsrFault refused) {
+                throw c.generalProtection(0);
+            }
+            c.leaveLoop();
+            return;
+        }
+        int slot = find(index);
+        if (slot < 0 || !c.model.has(ROWS[slot].feature)) {
+            throw c.generalProtection(0);
+        }
+        Msr msr = ROWS[slot];
+        long writable = index == FEATURE_CONTROL ? featureControlBits() : msr.writable;
+        if (((value ^ msr.reset) & ~writable) != 0 || !acceptable(index, value)) {
+            throw c.generalProtection(0);
+        }
+        switch (index) {
+            case 0x8B -> {
+                // accepted and without effect
+            }
+            case EFER -> {
+                set(EFER, value & ~LMA | c.efer & LMA);
+                c.leaveLoop();
+            }
+            default -> set(index, value);
+        }
+    }
+
+    private long featureControlBits() {
+        return LOCK
+                | (c.model.has(Feature.SGX) ? SGX_LC_ENABLE | SGX_ENABLE : 0)
+                | (c.model.has(Feature.VMX) ? 1 << 2 : 0);
+    }
+
+    /** Conditions beyond single bits. */
+    private boolean acceptable(int index, long value) {
+        if (index >= SGX_LE_PUBKEY_HASH0 && index < SGX_LE_PUBKEY_HASH0 + 4) {
+            long needed = LOCK | SGX_LC_ENABLE;
+            return (get(FEATURE_CONTROL) & needed) == needed;
+        }
+        if (index >= 0x200 && index < 0x200 + 2 * MTRR_VARIABLE) {
+            return (index & 1) != 0 || isMemoryType((int) value & 0xFF);
+        }
+        if (index >= 0x250 && index <= 0x26F) {
+            return eachByte(value, false);
+        }
+        return switch (index) {
+            case FEATURE_CONTROL -> (get(FEATURE_CONTROL) & LOCK) == 0;
+            case SYSENTER_ESP, SYSENTER_EIP, LSTAR, CSTAR, FS_BASE, GS_BASE, KERNEL_GS_BASE ->
+                value << 16 >> 16 == value;
+            case PAT -> eachByte(value, true);
+            case MTRR_DEF_TYPE -> isMemoryType((int) value & 0xFF);
+            case EFER -> (c.cr0 & 1L << 31) == 0 || ((value ^ c.efer) & LME) == 0;
+            default -> true;
+        };
+    }
+
+    /** UC, WC, WT, WP, WB. */
+    private static boolean isMemoryType(int type) {
+        return type == 0 || type == 1 || type == 4 || type == 5 || type == 6;
+    }
+
+    private static boolean eachByte(long value, boolean uncachedMinus) {
+        for (int shift = 0; shift < 64; shift += 8) {
+            int type = (int) (value >>> shift) & 0xFF;
+            if (!isMemoryType(type) && !(uncachedMinus && type == 7)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
