@@ -5,7 +5,4 @@ module redoubt.app {
     requires info.picocli;
     requires org.jline.terminal;
     requires ch.qos.logback.classic;
-
-    opens redoubt.cli to
-            info.picocli;
 }

@@ -3,5 +3,4 @@ module redoubt.hypervisor {
     requires transitive redoubt.processor;
     requires static org.jspecify;
 
-    exports redoubt.hypervisor;
 }

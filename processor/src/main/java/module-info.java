@@ -6,5 +6,4 @@ module redoubt.processor {
 
     exports redoubt.memory;
     exports redoubt.cpu;
-    exports redoubt.sgx;
 }
