@@ -151,7 +151,7 @@ public final class Row {
     /** How specific the row is: a more specific one is tried first. */
     int rank() {
         return (modRm >= 0 ? 8 : 0)
-                + (prefix != ANY_PREFIX && prefix != 0 ? 4 : 0)
+                + (prefix != ANY_PREFIX ? 4 : 0)
                 + (reg >= 0 ? 2 : 0)
                 + (w >= 0 ? 1 : 0);
     }

@@ -37,6 +37,15 @@ class EngineTest {
     }
 
     @Test
+    void nopIsNotAnExchangeThatTruncatesTheAccumulator() {
+        try (TestCpu t = TestCpu.longMode()) {
+            t.cpu.r[0] = -1;
+            t.run(1, 0x90);
+            assertThat(t.cpu.r[0]).isEqualTo(-1);
+        }
+    }
+
+    @Test
     void storesAcrossAPageBoundary() {
         try (TestCpu t = TestCpu.longMode()) {
             t.cpu.r[3] = TestCpu.DATA + 4096 - 3;
