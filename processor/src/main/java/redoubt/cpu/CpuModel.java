@@ -35,8 +35,7 @@ public final class CpuModel {
     private static final int SIGNATURE = 0x000606A6;
     private static final int PHYSICAL_BITS = 46;
     private static final int LINEAR_BITS = 48;
-    private static final byte[] BRAND =
-            "Redoubt software processor @ 1.00GHz".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] BRAND = "Redoubt software processor @ 1.00GHz".getBytes(StandardCharsets.US_ASCII);
 
     /** One enumeration bit. */
     private record Bit(Feature feature, int leaf, int subLeaf, int register, int bit) {}
@@ -145,6 +144,11 @@ public final class CpuModel {
         this.sgx = sgx;
     }
 
+    /** One processor with the {@link #defaults default} features. */
+    public static CpuModel standard() {
+        return new CpuModel(defaults(), 1);
+    }
+
     /** The same model with leaf 0x12 from {@code leaves}. */
     public CpuModel withSgxLeaves(SgxLeaves leaves) {
         return new CpuModel(features, processors, leaves);
@@ -153,13 +157,46 @@ public final class CpuModel {
     /** What every model can present: the features whose whole behaviour is implemented outside the vector rooms. */
     public static Set<Feature> defaults() {
         return EnumSet.of(
-                Feature.BASE, Feature.X87, Feature.MMX, Feature.SSE, Feature.SSE2, Feature.SSE3, Feature.POPCNT,
-                Feature.MOVBE, Feature.LZCNT, Feature.BMI1, Feature.BMI2, Feature.ADX, Feature.RDRAND, Feature.RDSEED,
-                Feature.FSGSBASE, Feature.XSAVE, Feature.XSAVEOPT, Feature.XSAVEC, Feature.XSAVES, Feature.CX16,
-                Feature.LAHF, Feature.RDTSCP, Feature.RDPID, Feature.CLFLUSHOPT, Feature.CLWB, Feature.SMAP,
-                Feature.PKU, Feature.INVPCID, Feature.HYPERVISOR, Feature.X2APIC, Feature.TSC_DEADLINE,
-                Feature.TSC_ADJUST, Feature.INVARIANT_TSC, Feature.ARAT, Feature.PCID, Feature.SMEP, Feature.UMIP,
-                Feature.PAGES_1G, Feature.FAST_STRINGS, Feature.ARCH_CAPABILITIES);
+                Feature.BASE,
+                Feature.X87,
+                Feature.MMX,
+                Feature.SSE,
+                Feature.SSE2,
+                Feature.SSE3,
+                Feature.POPCNT,
+                Feature.MOVBE,
+                Feature.LZCNT,
+                Feature.BMI1,
+                Feature.BMI2,
+                Feature.ADX,
+                Feature.RDRAND,
+                Feature.RDSEED,
+                Feature.FSGSBASE,
+                Feature.XSAVE,
+                Feature.XSAVEOPT,
+                Feature.XSAVEC,
+                Feature.XSAVES,
+                Feature.CX16,
+                Feature.LAHF,
+                Feature.RDTSCP,
+                Feature.RDPID,
+                Feature.CLFLUSHOPT,
+                Feature.CLWB,
+                Feature.SMAP,
+                Feature.PKU,
+                Feature.INVPCID,
+                Feature.HYPERVISOR,
+                Feature.X2APIC,
+                Feature.TSC_DEADLINE,
+                Feature.TSC_ADJUST,
+                Feature.INVARIANT_TSC,
+                Feature.ARAT,
+                Feature.PCID,
+                Feature.SMEP,
+                Feature.UMIP,
+                Feature.PAGES_1G,
+                Feature.FAST_STRINGS,
+                Feature.ARCH_CAPABILITIES);
     }
 
     private static Set<Feature> closed(Set<Feature> asked) {
@@ -326,7 +363,12 @@ public final class CpuModel {
     private void cache(int[] registers, int type, int level, int ways, int sets, int sharing) {
         int idsSharing = Integer.highestOneBit(2 * sharing - 1) - 1;
         int idsOfCores = Integer.highestOneBit(2 * Math.min(processors, 64) - 1) - 1;
-        set(registers, type | level << 5 | 1 << 8 | idsSharing << 14 | idsOfCores << 26, ways - 1 << 22 | 63, sets - 1, 0);
+        set(
+                registers,
+                type | level << 5 | 1 << 8 | idsSharing << 14 | idsOfCores << 26,
+                ways - 1 << 22 | 63,
+                sets - 1,
+                0);
     }
 
     private void topology(Cpu c, int subLeaf, int[] registers) {

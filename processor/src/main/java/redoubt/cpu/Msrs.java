@@ -106,8 +106,7 @@ public final class Msrs {
                                     row("MTRR_PHYSBASE" + i, 0x200 + 2 * i, 0, PHYSICAL & ~0xFFFL | 0xFF),
                                     row("MTRR_PHYSMASK" + i, 0x201 + 2 * i, 0, PHYSICAL & ~0xFFFL | 0x800))),
                     IntStream.of(0x250, 0x258, 0x259, 0x268, 0x269, 0x26A, 0x26B, 0x26C, 0x26D, 0x26E, 0x26F)
-                            .mapToObj(i -> row(
-                                    "MTRR_FIX_" + Integer.toHexString(i), i, 0x0606_0606_0606_0606L, ALL)))
+                            .mapToObj(i -> row("MTRR_FIX_" + Integer.toHexString(i), i, 0x0606_0606_0606_0606L, ALL)))
             .flatMap(rows -> rows)
             .sorted(Comparator.comparingInt(Msr::index))
             .toArray(Msr[]::new);

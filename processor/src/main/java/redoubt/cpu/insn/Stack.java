@@ -9,8 +9,7 @@ import redoubt.x86.Op;
 
 /** Stack instructions: SDM vol. 2, PUSH to POPF, ENTER, LEAVE, BOUND. The 64-bit forms are flat; the others obey SS. */
 public final class Stack {
-    private static final int CHANGEABLE_ALWAYS =
-            Flags.STATUS | Flags.TF | Flags.DF | Flags.NT | Flags.AC | Flags.ID;
+    private static final int CHANGEABLE_ALWAYS = Flags.STATUS | Flags.TF | Flags.DF | Flags.NT | Flags.AC | Flags.ID;
 
     private Stack() {}
 

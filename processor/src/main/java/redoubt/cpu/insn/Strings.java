@@ -86,7 +86,8 @@ public final class Strings {
 
     // ---- bulk: how many elements from here lie in one page, in one direction, inside the segment
 
-    private static long chunk(Cpu c, int segment, long offset, long linear, long count, int bytes, long mask, boolean write) {
+    private static long chunk(
+            Cpu c, int segment, long offset, long linear, long count, int bytes, long mask, boolean write) {
         long length = Math.min(count, 4096 / bytes) * bytes;
         length = Math.min(length, 4096 - (linear & 4095));
         if (mask != -1) {

@@ -248,7 +248,8 @@ public final class XState {
         area.put32(28, ~MXCSR_RESERVED);
     }
 
-    private static void restoreComponents(Cpu c, Area area, long requested, long present, long compaction, boolean wide) {
+    private static void restoreComponents(
+            Cpu c, Area area, long requested, long present, long compaction, boolean wide) {
         if ((requested & X87) != 0) {
             if ((present & X87) != 0) {
                 restoreX87(c, area, wide);
