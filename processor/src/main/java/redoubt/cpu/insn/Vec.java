@@ -694,7 +694,8 @@ public final class Vec {
         long high = c.x[a + 1];
         int bits = Math.min(imm, 16) * 8;
         c.x[d] = bits < 64 ? low << bits : 0;
-        c.x[d + 1] = bits == 0 ? high : bits < 64 ? high << bits | low >>> 64 - bits : bits < 128 ? low << bits - 64 : 0;
+        c.x[d + 1] =
+                bits == 0 ? high : bits < 64 ? high << bits | low >>> 64 - bits : bits < 128 ? low << bits - 64 : 0;
     }
 
     /** PSRLDQ: by bytes, of the whole vector. */

@@ -24,7 +24,12 @@ public final class VecCrypto {
         do {
             power = power ^ doubled(power);
             inverse = multiply(inverse, 0xF6);
-            int s = inverse ^ rotated(inverse, 1) ^ rotated(inverse, 2) ^ rotated(inverse, 3) ^ rotated(inverse, 4) ^ 0x63;
+            int s = inverse
+                    ^ rotated(inverse, 1)
+                    ^ rotated(inverse, 2)
+                    ^ rotated(inverse, 3)
+                    ^ rotated(inverse, 4)
+                    ^ 0x63;
             SBOX[power] = (byte) s;
         } while (power != 1);
         SBOX[0] = 0x63;
@@ -122,7 +127,8 @@ public final class VecCrypto {
         long[] x = c.x;
         long low = x[a];
         long high = x[a + 1];
-        x[d] = Lanes.pair(inverseShiftedAndSubstituted(low, high, 0), inverseShiftedAndSubstituted(low, high, 1)) ^ x[b];
+        x[d] = Lanes.pair(inverseShiftedAndSubstituted(low, high, 0), inverseShiftedAndSubstituted(low, high, 1))
+                ^ x[b];
         x[d + 1] = Lanes.pair(inverseShiftedAndSubstituted(low, high, 2), inverseShiftedAndSubstituted(low, high, 3))
                 ^ x[b + 1];
     }
@@ -201,22 +207,20 @@ public final class VecCrypto {
         int h3 = (int) x[a];
         int h4 = 0; // SHA1NEXTE has put E into the first word
         int function = imm & 3;
-        int k =
-                switch (function) {
-                    case 0 -> 0x5A82_7999;
-                    case 1 -> 0x6ED9_EBA1;
-                    case 2 -> 0x8F1B_BCDC;
-                    default -> 0xCA62_C1D6;
-                };
+        int k = switch (function) {
+            case 0 -> 0x5A82_7999;
+            case 1 -> 0x6ED9_EBA1;
+            case 2 -> 0x8F1B_BCDC;
+            default -> 0xCA62_C1D6;
+        };
         for (int i = 0; i < 4; i++) {
             long words = x[b + (i < 2 ? 1 : 0)];
             int w = (i & 1) == 0 ? Lanes.high(words) : (int) words;
-            int f =
-                    switch (function) {
-                        case 0 -> h1 & h2 | ~h1 & h3;
-                        case 2 -> h1 & h2 | h1 & h3 | h2 & h3;
-                        default -> h1 ^ h2 ^ h3;
-                    };
+            int f = switch (function) {
+                case 0 -> h1 & h2 | ~h1 & h3;
+                case 2 -> h1 & h2 | h1 & h3 | h2 & h3;
+                default -> h1 ^ h2 ^ h3;
+            };
             int next = f + Integer.rotateLeft(h0, 5) + w + h4 + k;
             h4 = h3;
             h3 = h2;

@@ -85,13 +85,12 @@ public final class VecString {
     /** IntRes2 of the manual, one bit an element of {@code b}; sets the status flags. */
     private static int compare(Cpu c, int a, int b, int imm, int lengthA, int lengthB) {
         int count = 16 >> (imm & 1);
-        int result =
-                switch (imm >>> 2 & 3) {
-                    case 0 -> equalAny(c, a, b, imm, lengthA, lengthB);
-                    case 1 -> ranges(c, a, b, imm, lengthA, lengthB);
-                    case 2 -> equalEach(c, a, b, imm, lengthA, lengthB, count);
-                    default -> equalOrdered(c, a, b, imm, lengthA, lengthB, count);
-                };
+        int result = switch (imm >>> 2 & 3) {
+            case 0 -> equalAny(c, a, b, imm, lengthA, lengthB);
+            case 1 -> ranges(c, a, b, imm, lengthA, lengthB);
+            case 2 -> equalEach(c, a, b, imm, lengthA, lengthB, count);
+            default -> equalOrdered(c, a, b, imm, lengthA, lengthB, count);
+        };
         if ((imm & 0x10) != 0) {
             result ^= (imm & 0x20) != 0 ? (1 << lengthB) - 1 : (1 << count) - 1;
         }

@@ -150,7 +150,10 @@ class VectorSemanticsAgainstHostTest {
             differ(out, "mxcsr", host.mxcsr, c.mxcsr);
         }
         differ(out, "flags", host.rflags & 0x8D5, c.rflags() & 0x8D5);
-        if (insn.memory && row.operands.getFirst().writes() && row.operands.getFirst().mayBeMemory() && !raised) {
+        if (insn.memory
+                && row.operands.getFirst().writes()
+                && row.operands.getFirst().mayBeMemory()
+                && !raised) {
             int bytes = row.operands.getFirst().bits(insn.operandSize) / 8;
             for (int i = 0; i < bytes; i++) {
                 int at = (int) (address - CpuState.WINDOW_BASE) + i;
@@ -195,7 +198,8 @@ class VectorSemanticsAgainstHostTest {
             } else if (operand.kind() == 'I') {
                 arguments.add((int) insn.immediate & 0xFF);
             } else if (operand.reads()) {
-                long value = inMemory ? load(from, address, bits) : c.r[register] & (bits == 64 ? -1 : (1L << bits) - 1);
+                long value =
+                        inMemory ? load(from, address, bits) : c.r[register] & (bits == 64 ? -1 : (1L << bits) - 1);
                 arguments.add(bits == 64 ? (Object) value : (Object) (int) value);
             }
         }
@@ -258,7 +262,8 @@ class VectorSemanticsAgainstHostTest {
         String name = row.semantics;
         if (row.isSized()) {
             name += size;
-        } else if (row.operands.getFirst().kind() == 'E' && row.operands.getFirst().size() == 'b') {
+        } else if (row.operands.getFirst().kind() == 'E'
+                && row.operands.getFirst().size() == 'b') {
             name += "8";
         }
         int parameters = 1;
@@ -272,8 +277,8 @@ class VectorSemanticsAgainstHostTest {
             int dot = key.indexOf('.');
             String simple = key.substring(dot + 1, key.indexOf('/'));
             try {
-                for (Method method :
-                        Class.forName("redoubt.cpu.insn." + key.substring(0, dot)).getMethods()) {
+                for (Method method : Class.forName("redoubt.cpu.insn." + key.substring(0, dot))
+                        .getMethods()) {
                     if (method.getName().equals(simple) && method.getParameterCount() == wanted) {
                         return method;
                     }
