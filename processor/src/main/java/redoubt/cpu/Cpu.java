@@ -1,6 +1,7 @@
 package redoubt.cpu;
 
 import redoubt.memory.PhysicalMemory;
+import redoubt.x86.F80Context;
 import redoubt.x86.MxcsrContext;
 import redoubt.x86.Op;
 
@@ -74,6 +75,8 @@ public final class Cpu {
     public int mxcsr = 0x1F80;
     /** What the floating-point semantics work with; {@link #mxcsr} is the register. */
     public final MxcsrContext sse = new MxcsrContext();
+    /** What the x87 semantics work with; {@link #fpControl} and {@link #fpStatus} are the registers. */
+    public final F80Context fp = new F80Context();
     public final long[] dr = {0, 0, 0, 0, 0, 0, 0xFFFF0FF0L, 0x400};
 
     // x87: physical registers; TOP in bits 13..11 of the status word.
