@@ -1,0 +1,23 @@
+package redoubt.hypervisor;
+
+/**
+ * Why {@link Vcpu#run} came back, as KVM's {@code kvm_run.exit_reason} tells it. Port and memory-mapped I/O does not appear
+ * here: all devices are in this process and are called where the access happens.
+ */
+public sealed interface VmExit {
+    /** The instructions asked for have been executed, or somebody wants a turn ({@link Vcpu#kick}). */
+    record Budget() implements VmExit {
+        static final Budget INSTANCE = new Budget();
+    }
+
+    /** HLT with nothing to deliver: only an interrupt helps (KVM_EXIT_HLT). */
+    record Halt() implements VmExit {
+        static final Halt INSTANCE = new Halt();
+    }
+
+    /** A fault while a double fault was delivered: the processor has stopped (KVM_EXIT_SHUTDOWN). */
+    record Shutdown(String state) implements VmExit {}
+
+    /** What the guest did is not implemented, or a bug of ours: never computed on (KVM_EXIT_INTERNAL_ERROR). */
+    record InternalError(String message) implements VmExit {}
+}

@@ -1,0 +1,379 @@
+package redoubt.machine;
+
+import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+import redoubt.cpu.Cpu;
+import redoubt.cpu.CpuModel;
+import redoubt.cpu.Platform;
+import redoubt.cpu.Reset;
+import redoubt.cpu.UnimplementedException;
+import redoubt.hypervisor.Vcpu;
+import redoubt.hypervisor.Vm;
+import redoubt.hypervisor.VmExit;
+import redoubt.machine.boot.BootException;
+import redoubt.machine.boot.ElfFile;
+import redoubt.machine.boot.PvhEntry;
+import redoubt.machine.device.AcpiPower;
+import redoubt.machine.device.ProcessorPins;
+import redoubt.memory.PhysicalMemory;
+import redoubt.x86.Feature;
+
+/**
+ * A whole machine: processor, memory and board, and the loop that gives processor and devices their turns.
+ *
+ * <p>Under virtual time one retired instruction is one nanosecond and a halted processor jumps to the next event, so that
+ * nothing of the host's time comes into the guest. Input from outside ({@link #post}) is the exception.
+ *
+ * <p>One thread makes and runs a machine; {@link #post} may be called by any.
+ */
+public final class Machine implements AutoCloseable {
+    /**
+     * What to make.
+     *
+     * @param seed of the guest's random numbers
+     * @param hostTime whether the guest's clock follows the host's instead of the instructions
+     * @param input where input from outside may come from while the guest runs
+     */
+    public record Setup(long ramBytes, long epcBytes, long seed, boolean hostTime, Input input) {}
+
+    /** Input from outside, which no virtual clock can foresee. */
+    public enum Input {
+        /** None: a guest that halts without a timer is dead. */
+        NONE,
+        /** From a program or file: it may wake a guest that waits for nothing else. */
+        STREAM,
+        /** Typed by a person: an idle guest waits at the host's pace instead of racing through its time. */
+        TYPED
+    }
+
+    /** How a run ended. */
+    public enum End {
+        /** The guest powered itself off. */
+        POWER_OFF,
+        /** The guest asked for a reset. */
+        RESET,
+        /** {@link #stop} was called. */
+        STOPPED,
+        /** The time limit. */
+        TIME_LIMIT,
+        /** Halted, and nothing is ever going to wake it. */
+        DEAD,
+        /** A triple fault. */
+        SHUTDOWN,
+        /** An instruction or situation that is not implemented. */
+        INTERNAL_ERROR
+    }
+
+    /** The end of a run, and what else is to be said of it. */
+    public record Outcome(End end, String detail) {}
+
+    /** Longest turn of the processor: how late, in instructions, input and limits may be noticed. */
+    private static final long LONGEST_TURN = 100_000;
+
+    private static final long PAGE = 4096;
+
+    /** How often a machine that waits for outside input looks at the clock. */
+    private static final long WAIT_NANOS = 50_000_000;
+
+    private final Setup setup;
+    private final MemoryLayout layout;
+    private final Vm vm;
+    private final Vcpu vcpu;
+    private final Board board;
+    private final Clock clock;
+    private final @Nullable VirtualClock virtual;
+    private final LinkedBlockingQueue<Runnable> posted = new LinkedBlockingQueue<>();
+    private final SplittableRandom random;
+    private @Nullable End end;
+    private String detail = "";
+
+    /** Retired instructions when the virtual clock was last moved. */
+    private long counted;
+    /** Virtual time minus retired instructions: what was skipped while halted. */
+    private long skipped;
+
+    /**
+     * Makes a machine in its state after power-up.
+     *
+     * @param serialOutputs where COM1, COM2, … send their bytes; ports without one do not exist
+     */
+    public Machine(Setup setup, List<? extends IntConsumer> serialOutputs) {
+        this.setup = setup;
+        this.layout = new MemoryLayout(setup.ramBytes(), setup.epcBytes());
+        this.random = new SplittableRandom(setup.seed());
+        this.virtual = setup.hostTime() ? null : new VirtualClock();
+        this.clock = virtual != null ? virtual : new HostClock();
+        var pins = new Pins();
+        MachineConfig config = MachineConfig.of(layout, 1);
+        this.board = new Board(config, clock, List.of(pins), serialOutputs, new AcpiPower.Requests() {
+            @Override
+            public void powerOff() {
+                finish(End.POWER_OFF, "");
+            }
+
+            @Override
+            public void reset() {
+                finish(End.RESET, "");
+            }
+        });
+        this.vm = new Vm(model(), new Wires());
+        mapMemory();
+        this.vcpu = vm.createVcpu(0, board.lapic(0));
+        pins.cpu = vcpu.cpu();
+        if (virtual != null) {
+            virtual.progress(() -> vcpu.instructions() - counted);
+        }
+        clock.whenEarlier(vcpu::kick);
+    }
+
+    /** What the processor shows: everything that its rooms implement. */
+    private static CpuModel model() {
+        EnumSet<Feature> features = EnumSet.copyOf(CpuModel.defaults());
+        features.addAll(EnumSet.of(
+                Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2, Feature.AES, Feature.PCLMULQDQ, Feature.SHA));
+        return new CpuModel(features, 1);
+    }
+
+    private void mapMemory() {
+        MemorySegment ram = vm.allocate(layout.ramBytes());
+        vm.setMemslot(0, ram.asSlice(0, layout.lowRamBytes()));
+        if (layout.highRamBytes() > 0) {
+            vm.setMemslot(MemoryLayout.HIGH_RAM_BASE, ram.asSlice(layout.lowRamBytes()));
+        }
+        vm.addMmio(MemoryLayout.IOAPIC_BASE, PAGE, registers(MemoryLayout.IOAPIC_BASE));
+        vm.addMmio(MemoryLayout.LAPIC_BASE, PAGE, registers(MemoryLayout.LAPIC_BASE));
+    }
+
+    private PhysicalMemory.Mmio registers(long base) {
+        return new PhysicalMemory.Mmio() {
+            @Override
+            public long read(long offset, int size) {
+                return board.readMemory(0, base + offset, size);
+            }
+
+            @Override
+            public void write(long offset, int size, long value) {
+                board.writeMemory(0, base + offset, size, value);
+            }
+        };
+    }
+
+    /**
+     * Loads a kernel and sets the processor at its entry.
+     *
+     * @throws BootException if the kernel cannot be started
+     */
+    public void boot(ElfFile kernel, byte[] initramfs, String cmdline) {
+        PvhEntry entry = board.boot(kernel, MemorySegment.ofArray(initramfs), cmdline, new GuestMemory() {
+            @Override
+            public void write(long guestPhysical, MemorySegment bytes) {
+                ram(guestPhysical, bytes.byteSize()).copyFrom(bytes);
+            }
+
+            @Override
+            public void zero(long guestPhysical, long lengthBytes) {
+                ram(guestPhysical, lengthBytes).fill((byte) 0);
+            }
+        });
+        Reset.pvh(vcpu.cpu(), entry.eip(), entry.ebx());
+    }
+
+    private MemorySegment ram(long guestPhysical, long bytes) {
+        PhysicalMemory.Region region = vm.memory().find(guestPhysical);
+        MemorySegment ram = region == null ? null : region.ram();
+        if (region == null || ram == null) {
+            throw new IndexOutOfBoundsException(String.format("no RAM at 0x%x", guestPhysical));
+        }
+        return ram.asSlice(guestPhysical - region.base(), bytes);
+    }
+
+    /** The board, to look at and to send input to. */
+    public Board board() {
+        return board;
+    }
+
+    /** The machine's one clock. */
+    public Clock clock() {
+        return clock;
+    }
+
+    /** The processor. */
+    public Vcpu vcpu() {
+        return vcpu;
+    }
+
+    /** Has the machine's thread do something between two turns of the processor, as send input to a device. */
+    public void post(Runnable action) {
+        posted.add(action);
+    }
+
+    /** Ends the run after this turn; called on the machine's thread, by a device for instance. */
+    public void stop() {
+        finish(End.STOPPED, "");
+    }
+
+    private void finish(End how, String why) {
+        if (end == null) {
+            end = how;
+            detail = why;
+        }
+        vcpu.kick();
+    }
+
+    /**
+     * Runs until the end.
+     *
+     * @param limitNanos of the host's time or of the guest's, whichever is over first; {@link Long#MAX_VALUE} for none
+     */
+    public Outcome run(long limitNanos) {
+        long start = System.nanoTime();
+        while (end == null) {
+            for (Runnable action = posted.poll(); action != null; action = posted.poll()) {
+                action.run();
+            }
+            long turn = virtual == null
+                    ? LONGEST_TURN
+                    : Math.clamp(virtual.nextDeadline() - virtual.nanos(), 1, LONGEST_TURN);
+            VmExit exit = vcpu.run(turn);
+            moveClock();
+            switch (exit) {
+                case VmExit.Budget _ -> {}
+                case VmExit.Halt _ -> idle();
+                case VmExit.Shutdown(String state) -> finish(End.SHUTDOWN, state);
+                case VmExit.InternalError(String message) -> finish(End.INTERNAL_ERROR, message);
+            }
+            if (System.nanoTime() - start > limitNanos || clock.nanos() > limitNanos) {
+                finish(End.TIME_LIMIT, "");
+            }
+        }
+        return new Outcome(end, detail);
+    }
+
+    private void moveClock() {
+        if (virtual == null) {
+            clock.runDue();
+            return;
+        }
+        long retired = vcpu.instructions() - counted;
+        counted += retired;
+        virtual.advanceBy(retired);
+    }
+
+    /** The processor has halted: time goes on to the next event, or until input comes. */
+    private void idle() {
+        if (end != null || !posted.isEmpty() || board.lapic(0).pending() || vcpu.cpu().nmiPending) {
+            return;
+        }
+        long next = clock.nextDeadline();
+        if (next == Long.MAX_VALUE && setup.input() == Input.NONE) {
+            finish(End.DEAD, String.format("RIP 0x%x, RFLAGS 0x%x", vcpu.cpu().rip, vcpu.cpu().rflags()));
+            return;
+        }
+        if (virtual == null || next == Long.MAX_VALUE || setup.input() == Input.TYPED) {
+            long pause = Math.min(next == Long.MAX_VALUE ? WAIT_NANOS : next - clock.nanos(), WAIT_NANOS);
+            if (waitForInput(pause)) {
+                return;
+            }
+            if (virtual != null) {
+                skip(virtual, pause);
+            } else {
+                clock.runDue();
+            }
+            return;
+        }
+        skip(virtual, next - virtual.nanos());
+    }
+
+    private void skip(VirtualClock time, long nanos) {
+        if (nanos > 0) {
+            skipped += nanos;
+            time.advanceBy(nanos);
+        } else {
+            time.runDue();
+        }
+    }
+
+    private boolean waitForInput(long nanos) {
+        try {
+            Runnable action = nanos <= 0 ? null : posted.poll(nanos, TimeUnit.NANOSECONDS);
+            if (action == null) {
+                return false;
+            }
+            action.run();
+            return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            finish(End.STOPPED, "interrupted");
+            return true;
+        }
+    }
+
+    @Override
+    public void close() {
+        vm.close();
+    }
+
+    /** The processor's wires to the board. */
+    private final class Wires implements Platform {
+        @Override
+        public int in(int port, int size) {
+            return (int) board.ports().read(port, size);
+        }
+
+        @Override
+        public void out(int port, int size, int value) {
+            board.ports().write(port, size, value & 0xFFFF_FFFFL);
+        }
+
+        @Override
+        public long tsc(long instructions) {
+            return virtual == null ? clock.nanos() : instructions + skipped;
+        }
+
+        @Override
+        public long random() {
+            return random.nextLong();
+        }
+    }
+
+    /** The local APIC's wires to the processor. */
+    private static final class Pins implements ProcessorPins {
+        private @Nullable Cpu cpu;
+
+        @Override
+        public void interrupt() {
+            if (cpu != null) {
+                cpu.leaveLoop();
+            }
+        }
+
+        @Override
+        public void nmi() {
+            if (cpu != null) {
+                cpu.nmiPending = true;
+                cpu.leaveLoop();
+            }
+        }
+
+        @Override
+        public void smi() {
+            // There is no system-management mode: as on a processor whose SMI# nobody wired.
+        }
+
+        @Override
+        public void init() {
+            throw new UnimplementedException("INIT sent to the bootstrap processor");
+        }
+
+        @Override
+        public void startup(int vector) {
+            // Only a processor that waits for it takes a start-up IPI (SDM vol. 3A, 9.4.4.1).
+        }
+    }
+}
