@@ -5,4 +5,7 @@ module redoubt.app {
     requires info.picocli;
     requires org.jline.terminal;
     requires ch.qos.logback.classic;
+
+    opens redoubt.cli to
+            info.picocli;
 }

@@ -3,4 +3,6 @@ module redoubt.hypervisor {
     requires transitive redoubt.processor;
     requires static org.jspecify;
 
+    exports redoubt.hypervisor;
+
 }

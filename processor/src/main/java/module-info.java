@@ -6,4 +6,5 @@ module redoubt.processor {
 
     exports redoubt.memory;
     exports redoubt.cpu;
+    exports redoubt.sgx;
 }

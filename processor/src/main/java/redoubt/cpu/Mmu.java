@@ -104,6 +104,11 @@ public final class Mmu {
         Arrays.fill(fetchTags[ENCLAVE], INVALID);
     }
 
+    /** A page of memory was changed by other means than a store: code decoded from it is no longer valid. */
+    public void hostPageWritten(long host) {
+        code.written(host & -4096, 0, 4096);
+    }
+
     /** Makes writes to the host page take the slow path. */
     void revokeWrite(long host) {
         for (long[] t : tlbs) {
