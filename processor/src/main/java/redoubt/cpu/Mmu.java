@@ -429,11 +429,19 @@ public final class Mmu {
 
     /** Host address for bulk reading up to the end of the page, or 0 when it is not plain memory. Faults as a read. */
     public long hostForRead(long linear) {
+        int k = (int) (linear >>> 10) & INDEX_MASK;
+        if (c.tlb[k] == (linear & -4096)) {
+            return linear + c.tlb[k + 2];
+        }
         return resolve(linear, EnclaveUnit.READ, 1, c.cpl == 3, true);
     }
 
     /** Likewise for writing: code decoded from the rest of the page is forgotten. */
     public long hostForWrite(long linear) {
+        int k = (int) (linear >>> 10) & INDEX_MASK;
+        if (c.tlb[k + 1] == (linear & -4096)) { // such a page holds no code
+            return linear + c.tlb[k + 2];
+        }
         return resolve(linear, EnclaveUnit.WRITE, 4096, c.cpl == 3, true);
     }
 
