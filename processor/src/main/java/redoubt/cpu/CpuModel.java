@@ -144,11 +144,6 @@ public final class CpuModel {
         this.sgx = sgx;
     }
 
-    /** One processor with the {@link #defaults default} features. */
-    public static CpuModel standard() {
-        return new CpuModel(defaults(), 1);
-    }
-
     /** The same model with leaf 0x12 from {@code leaves}. */
     public CpuModel withSgxLeaves(SgxLeaves leaves) {
         return new CpuModel(features, processors, leaves);
