@@ -54,7 +54,7 @@ final class AcceptedDifferences {
         for (Difference.Field field : difference.fields()) {
             Optional<Entry> entry = entries.stream()
                     .filter(e -> e.mnemonic.matcher(mnemonic).matches()
-                            && e.fields.matcher(field.name()).matches())
+                            && e.fields.matcher(difference.key(field)).matches())
                     .findFirst();
             if (entry.isEmpty()) {
                 return Optional.empty();

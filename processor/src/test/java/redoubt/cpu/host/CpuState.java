@@ -129,6 +129,13 @@ public final class CpuState {
         SHORT.set(fx, FX_ST + 16 * i + 8, (short) signAndExponent);
     }
 
+    /** Last x87 instruction's opcode, its address and its operand's (the image's 64-bit form). */
+    public void pointers(int opcode, long instruction, long data) {
+        SHORT.set(fx, 6, (short) opcode);
+        LONG.set(fx, 8, instruction);
+        LONG.set(fx, 16, data);
+    }
+
     /** Eight bytes of the window, which must lie inside it. */
     public long window(long address) {
         return (long) LONG.get(window, (int) (address - WINDOW_BASE));

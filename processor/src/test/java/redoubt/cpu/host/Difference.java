@@ -67,6 +67,15 @@ public final class Difference {
         return fields;
     }
 
+    /** The field's name as the list of accepted differences writes it: {@code outcome:HOST>OURS} for the outcome. */
+    String key(Field field) {
+        return field.name.equals("outcome") ? "outcome:" + letter(host.outcome) + ">" + letter(ours) : field.name;
+    }
+
+    private static String letter(Outcome outcome) {
+        return outcome.kind == Outcome.Kind.COMPLETED ? "C" : Integer.toString(outcome.vector);
+    }
+
     /** The case, which the generator may since have filled anew. */
     public Case of() {
         return of;
