@@ -76,7 +76,7 @@ final class X87Rows {
         register(t, "FLD", "D9/0", "load");
         register(t, "FST", "DD/2", "store");
         register(t, "FSTP", "DD/3", "storePop");
-        register(t, "FSTP", "D9/3", "storePop");
+        register(t, "FSTP", "D9/3", "storePopUnchecked");
         register(t, "FSTP", "DF/2", "storePop");
         register(t, "FSTP", "DF/3", "storePop");
         register(t, "FXCH", "D9/1", "fxch");
@@ -128,8 +128,11 @@ final class X87Rows {
         t.row("FABS", "D9=E1", "", "X87.fabs");
         String[] constants = {"FLD1", "FLDL2T", "FLDL2E", "FLDPI", "FLDLG2", "FLDLN2", "FLDZ"};
         for (int i = 0; i < constants.length; i++) {
-            t.row(constants[i], "D9=E" + (8 + i < 10 ? "" + (8 + i) : "" + (char) ('A' + i - 2)), "", "X87."
-                    + constants[i].toLowerCase(java.util.Locale.ROOT));
+            t.row(
+                    constants[i],
+                    "D9=E" + (8 + i < 10 ? "" + (8 + i) : "" + (char) ('A' + i - 2)),
+                    "",
+                    "X87." + constants[i].toLowerCase(java.util.Locale.ROOT));
         }
         t.row("F2XM1", "D9=F0", "", "X87.f2xm1");
         t.row("FYL2X", "D9=F1", "", "X87.fyl2x");

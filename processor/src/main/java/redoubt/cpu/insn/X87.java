@@ -211,6 +211,7 @@ public final class X87 {
         }
         checkPending(c);
         c.fpTag = 0;
+        c.fpStatus &= ~TOP; // SDM vol. 3A, effects of MMX instructions on x87 state
     }
 
     public static void fnop(Cpu c) {
@@ -237,6 +238,7 @@ public final class X87 {
     public static void ffree(Cpu c, long op) {
         begin(c);
         c.fpTag &= ~(1 << physical(c, Op.b(op)));
+        c.fpStatus &= ~C1; // undefined by the manual; an AMD Zen 4 clears it
     }
 
     public static void ffreep(Cpu c, long op) {
@@ -317,13 +319,13 @@ public final class X87 {
     public static void load(Cpu c, long op) {
         begin(c);
         int i = Op.b(op);
-        if (overflows(c)) {
-            return;
-        }
-        if (isEmpty(c, i)) {
+        if (isEmpty(c, i)) { // reported before a missing place to push to
             if (underflow(c)) {
                 push(c, INDEFINITE_EXPONENT, INDEFINITE_SIGNIFICAND);
             }
+            return;
+        }
+        if (overflows(c)) {
             return;
         }
         c.fpStatus &= ~C1;
@@ -332,13 +334,17 @@ public final class X87 {
 
     // ---- stores
 
-    /** Whether ST(0) is missing and that is unmasked, so that the store does nothing else. */
-    private static boolean storeStops(Cpu c, boolean missing) {
-        return missing && !masked(c);
-    }
-
     private static boolean masked(Cpu c) {
         return (c.fpControl & IE) != 0;
+    }
+
+    /** Whether the store takes place; if an unmasked exception prevents it, memory must be writable all the same. */
+    private static boolean stores(Cpu c, F80Context f, boolean missing, long address, int bytes) {
+        boolean allowed = missing ? masked(c) : !f.storeSuppressed();
+        if (!allowed) {
+            c.mmu.probeWrite(address, bytes);
+        }
+        return allowed;
     }
 
     /** After the store, or instead of it: exceptions, and the pop if the store took place. */
@@ -364,7 +370,7 @@ public final class X87 {
         F80Context f = begin(c);
         boolean missing = isEmpty(c, 0);
         int value = missing ? 0xFFC0_0000 : F80Convert.store32(exponent(c, 0), significand(c, 0), f);
-        if (missing ? masked(c) : !f.storeSuppressed()) {
+        if (stores(c, f, missing, address, 4)) {
             Mem.st32(c, address, value);
         }
         finishStore(c, f, missing, pops);
@@ -382,7 +388,7 @@ public final class X87 {
         F80Context f = begin(c);
         boolean missing = isEmpty(c, 0);
         long value = missing ? 0xFFF8L << 48 : F80Convert.store64(exponent(c, 0), significand(c, 0), f);
-        if (missing ? masked(c) : !f.storeSuppressed()) {
+        if (stores(c, f, missing, address, 8)) {
             Mem.st64(c, address, value);
         }
         finishStore(c, f, missing, pops);
@@ -391,11 +397,11 @@ public final class X87 {
     public static void storeExtendedPop(Cpu c, long address) {
         begin(c);
         boolean missing = isEmpty(c, 0);
-        if (storeStops(c, missing)) {
+        c.mmu.probeWrite(address, 10);
+        if (missing && !masked(c)) {
             underflow(c);
             return;
         }
-        c.mmu.probeWrite(address, 10);
         Mem.st64(c, address, missing ? INDEFINITE_SIGNIFICAND : significand(c, 0));
         Mem.st16(c, address + 8, missing ? INDEFINITE_EXPONENT : exponent(c, 0));
         if (missing) {
@@ -410,7 +416,7 @@ public final class X87 {
         F80Context f = begin(c);
         boolean missing = isEmpty(c, 0);
         long low = missing ? INDEFINITE_SIGNIFICAND : F80Convert.storeBcd(exponent(c, 0), significand(c, 0), f);
-        if (missing ? masked(c) : !f.storeSuppressed()) {
+        if (stores(c, f, missing, address, 10)) {
             c.mmu.probeWrite(address, 10);
             Mem.st64(c, address, low);
             Mem.st16(c, address + 8, missing ? INDEFINITE_EXPONENT : f.se);
@@ -454,7 +460,7 @@ public final class X87 {
         F80Context f = begin(c);
         boolean missing = isEmpty(c, 0);
         long value = missing ? -1L << bits - 1 : integer(exponent(c, 0), significand(c, 0), bits, truncates, f);
-        if (missing ? masked(c) : !f.storeSuppressed()) {
+        if (stores(c, f, missing, address, bits / 8)) {
             switch (bits) {
                 case 16 -> Mem.st16(c, address, (int) value);
                 case 32 -> Mem.st32(c, address, (int) value);
@@ -487,6 +493,16 @@ public final class X87 {
 
     public static void storePop(Cpu c, long op) {
         store(c, Op.b(op) & 7, true);
+    }
+
+    /** The form of FSTP in D9, which finds nothing wrong with an empty ST(0). */
+    public static void storePopUnchecked(Cpu c, long op) {
+        begin(c);
+        c.fpStatus &= ~C1;
+        if (!isEmpty(c, 0)) {
+            set(c, Op.b(op) & 7, exponent(c, 0), significand(c, 0));
+        }
+        pop(c);
     }
 
     private static void store(Cpu c, int i, boolean pops) {
@@ -544,14 +560,12 @@ public final class X87 {
             }
             return;
         }
-        c.fpStatus &= ~C1;
-        boolean holds =
-                switch (Op.a(op) & 3) {
-                    case 0 -> Cond.b(c);
-                    case 1 -> Cond.e(c);
-                    case 2 -> Cond.be(c);
-                    default -> Cond.p(c);
-                };
+        boolean holds = switch (Op.a(op) & 3) {
+            case 0 -> Cond.b(c);
+            case 1 -> Cond.e(c);
+            case 2 -> Cond.be(c);
+            default -> Cond.p(c);
+        };
         if (holds == wanted) {
             set(c, 0, exponent(c, i), significand(c, i));
         }
@@ -826,6 +840,7 @@ public final class X87 {
 
     public static void fsin(Cpu c) {
         F80Context f = begin(c);
+        c.fpStatus &= ~C2;
         if (!topMissing(c)) {
             F80Transcendental.sin(exponent(c, 0), significand(c, 0), f);
             finishTrigonometric(c, f);
@@ -834,6 +849,7 @@ public final class X87 {
 
     public static void fcos(Cpu c) {
         F80Context f = begin(c);
+        c.fpStatus &= ~C2;
         if (!topMissing(c)) {
             F80Transcendental.cos(exponent(c, 0), significand(c, 0), f);
             finishTrigonometric(c, f);
@@ -856,7 +872,8 @@ public final class X87 {
         if (!missing && isEmpty(c, 7)) {
             return false;
         }
-        if (missing ? underflow(c) : overflow(c)) {
+        boolean proceeds = missing ? underflow(c) : overflow(c);
+        if (proceeds) {
             setIndefinite(c, 0);
             push(c, INDEFINITE_EXPONENT, INDEFINITE_SIGNIFICAND);
         }
@@ -865,6 +882,7 @@ public final class X87 {
 
     public static void fsincos(Cpu c) {
         F80Context f = begin(c);
+        c.fpStatus &= ~C2;
         if (!twoResultsStop(c)) {
             F80Transcendental.sincos(exponent(c, 0), significand(c, 0), f);
             if (finishTrigonometric(c, f)) {
@@ -875,6 +893,7 @@ public final class X87 {
 
     public static void fptan(Cpu c) {
         F80Context f = begin(c);
+        c.fpStatus &= ~C2;
         if (!twoResultsStop(c)) {
             F80Transcendental.tan(exponent(c, 0), significand(c, 0), f);
             if (finishTrigonometric(c, f)) {
@@ -918,6 +937,7 @@ public final class X87 {
 
     public static void fprem(Cpu c) {
         F80Context f = begin(c);
+        c.fpStatus &= ~C2;
         if (!pairMissing(c, 0)) {
             F80.remainder(exponent(c, 0), significand(c, 0), exponent(c, 1), significand(c, 1), f);
             finishRemainder(c, f);
@@ -926,6 +946,7 @@ public final class X87 {
 
     public static void fprem1(Cpu c) {
         F80Context f = begin(c);
+        c.fpStatus &= ~C2;
         if (!pairMissing(c, 0)) {
             F80.remainderIeee(exponent(c, 0), significand(c, 0), exponent(c, 1), significand(c, 1), f);
             finishRemainder(c, f);
@@ -933,7 +954,8 @@ public final class X87 {
     }
 
     private static void finishRemainder(Cpu c, F80Context f) {
-        report(c, f.flags, f.codes, CODES);
+        boolean quotient = (f.flags & IE) == 0 && (f.se & F80.MAX_FIELD) != F80.MAX_FIELD;
+        report(c, f.flags, f.codes, quotient ? CODES : C1 | C2); // without a quotient its bits stay
         if (!f.suppressed()) {
             set(c, 0, f.se, f.sig);
         }
