@@ -23,7 +23,7 @@ public final class SgxPackage {
     final byte[] reportKeyId;
     private final byte[] padding = SigstructVerifier.padding();
     private long nextEid = 1;
-    private long pagingVersion = 1;
+    private long pagingVersion;
 
     /** A package after reset. */
     public SgxPackage(Epc epc, SgxCapabilities capabilities, byte[] root, byte[] boot) {
@@ -90,7 +90,9 @@ public final class SgxPackage {
         return nextEid++;
     }
 
+    /** Never the same twice; the low three bits are clear, so that EDBGRD can tell a used slot (which it masks with ~7). */
     long takePagingVersion() {
-        return pagingVersion++;
+        pagingVersion += 8;
+        return pagingVersion;
     }
 }
