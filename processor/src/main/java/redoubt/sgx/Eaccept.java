@@ -36,10 +36,7 @@ final class Eaccept {
                 c,
                 type == PageType.REG && (restricted || pending) && !modified
                         || (type == PageType.TCS || type == PageType.TRIM) && modified && !restricted && !pending);
-        if (!epc.valid(page)
-                || epc.blocked(page)
-                || !PageType.isChild(epc.type(page))
-                || epc.secs(page) != u.secs) {
+        if (!epc.valid(page) || epc.blocked(page) || !PageType.isChild(epc.type(page)) || epc.secs(page) != u.secs) {
             throw epcFault(c, targetLinear, EnclaveUnit.READ);
         }
         long compared = ~(long) Epc.PR;

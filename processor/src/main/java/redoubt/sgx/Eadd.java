@@ -33,7 +33,9 @@ final class Eadd {
         int secsPage = epcPage(c, secsLinear, EnclaveUnit.WRITE);
         long flags = Secinfo.read(c, linear(c, info.secinfo()));
         int type = Secinfo.type(flags);
-        require(c, (type == PageType.REG || type == PageType.TCS) && (flags & (Epc.PENDING | Epc.MODIFIED | Epc.PR)) == 0);
+        require(
+                c,
+                (type == PageType.REG || type == PageType.TCS) && (flags & (Epc.PENDING | Epc.MODIFIED | Epc.PR)) == 0);
         if (epc.valid(page)) {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);
         }
@@ -59,7 +61,9 @@ final class Eadd {
             Host.put64(content + Tcs.AEP, 0);
             Host.put64(content + Tcs.STATE, 0);
         }
-        Measurement.load(secs).eadd(info.linaddr() - Host.get64(secs + Secs.BASEADDR), flags).store(secs);
+        Measurement.load(secs)
+                .eadd(info.linaddr() - Host.get64(secs + Secs.BASEADDR), flags)
+                .store(secs);
         epc.enter(page, type, (int) flags & (Epc.R | Epc.W | Epc.X), secsPage, info.linaddr());
         Secs.children(secs, 1);
         SgxUnit.contentChanged(c, content);

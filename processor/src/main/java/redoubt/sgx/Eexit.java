@@ -13,7 +13,9 @@ final class Eexit {
 
     static void execute(SgxUnit u, Cpu c) {
         long target = register(c, RBX);
-        require(c, c.codeMode == 64 ? Operands.canonical(target) : Long.compareUnsigned(target, c.segmentLimit[1]) <= 0);
+        require(
+                c,
+                c.codeMode == 64 ? Operands.canonical(target) : Long.compareUnsigned(target, c.segmentLimit[1]) <= 0);
         c.rip = target;
         c.r[RCX] = Host.get64(u.epc.host(u.tcs) + Tcs.AEP);
         u.leave(c);

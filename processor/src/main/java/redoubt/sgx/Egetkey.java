@@ -27,9 +27,7 @@ final class Egetkey {
         int policy = Bytes.get16(request, KeyRequest.KEYPOLICY);
         require(c, (policy & ~0x3F) == 0);
         boolean kss = (Host.get64(u.secsHost + Secs.ATTRIBUTES) & Attributes.KSS) != 0;
-        require(
-                c,
-                kss || (policy & KeyRequest.POLICY_KSS) == 0 && Bytes.get16(request, KeyRequest.CONFIGSVN) == 0);
+        require(c, kss || (policy & KeyRequest.POLICY_KSS) == 0 && Bytes.get16(request, KeyRequest.CONFIGSVN) == 0);
         int code = check(u, request);
         if (code == ErrorCode.SUCCESS) {
             Operands.write(c, outputLinear, u.platform.key(dependencies(u, request)));

@@ -116,8 +116,7 @@ final class Einit {
                 .sealFuses(platform.sealFuses())
                 .cpuSvn(cpuSvn)
                 .misc(Bytes.get32(token, EinitToken.MASKEDMISCSELECTLE), 0));
-        if (!MessageDigest.isEqual(
-                Cmac.mac(key, token, EinitToken.MACED), Bytes.slice(token, EinitToken.MAC, 16))) {
+        if (!MessageDigest.isEqual(Cmac.mac(key, token, EinitToken.MACED), Bytes.slice(token, EinitToken.MAC, 16))) {
             return ErrorCode.INVALID_EINITTOKEN;
         }
         if (!Arrays.equals(measurement, Bytes.slice(token, EinitToken.MRENCLAVE, 32))

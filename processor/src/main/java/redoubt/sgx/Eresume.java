@@ -19,8 +19,8 @@ final class Eresume {
         SgxUnit.Frame frame = u.frame(c, entry.secs(), tcs, (cssa & 0xFFFF_FFFFL) - 1);
         entry.checkGprInDs(u, c, (cssa & 0xFFFF_FFFFL) - 1);
         long gpr = frame.gpr();
-        boolean notify = (Host.get64(tcs + Tcs.FLAGS) & Tcs.AEXNOTIFY) != 0
-                && (Host.get8(gpr + Gprsgx.AEXNOTIFY) & 1) != 0;
+        boolean notify =
+                (Host.get64(tcs + Tcs.FLAGS) & Tcs.AEXNOTIFY) != 0 && (Host.get8(gpr + Gprsgx.AEXNOTIFY) & 1) != 0;
         if (notify) {
             entry.begin(u, c, cssa & 0xFFFF_FFFFL);
             return;
@@ -40,7 +40,8 @@ final class Eresume {
         for (int i = 0; i < registers; i++) {
             c.r[i] = mode64 ? Host.get64(gpr + 8 * i) : Host.get32(gpr + 8 * i) & 0xFFFF_FFFFL;
         }
-        long restored = RESTORED | ((c.flags & Flags.IOPL) == Flags.IOPL ? Flags.IF : 0) | (u.debugOptIn ? Flags.TF : 0);
+        long restored =
+                RESTORED | ((c.flags & Flags.IOPL) == Flags.IOPL ? Flags.IF : 0) | (u.debugOptIn ? Flags.TF : 0);
         long saved = mode64 ? Host.get64(gpr + Gprsgx.RFLAGS) : Host.get32(gpr + Gprsgx.RFLAGS) & 0xFFFF_FFFFL;
         c.rflags(c.rflags() & ~restored | saved & restored);
         c.rip = target;

@@ -162,10 +162,12 @@ class EnclaveExecutionTest {
         rig.enclsElsewhere(outside, 0xA, 3, address(30), 0);
         rig.pageInfo(0, SgxRig.BACKING, SgxRig.PCMD, 0);
         assertThat(rig.enclsElsewhere(outside, 3, 0, address(4), 0)).isEqualTo(ErrorCode.ENCLAVE_ACT);
-        assertThat(rig.enclsElsewhere(outside, 0xB, PAGEINFO, address(4), address(30))).isEqualTo(ErrorCode.NOT_TRACKED);
+        assertThat(rig.enclsElsewhere(outside, 0xB, PAGEINFO, address(4), address(30)))
+                .isEqualTo(ErrorCode.NOT_TRACKED);
         assertThat(rig.enclsElsewhere(outside, 0xC, 0, address(0), 0)).isZero();
         assertThat(rig.enclsElsewhere(outside, 0xC, 0, address(0), 0)).isEqualTo(ErrorCode.PREV_TRK_INCMPL);
-        assertThat(rig.enclsElsewhere(outside, 0xB, PAGEINFO, address(4), address(30))).isEqualTo(ErrorCode.NOT_TRACKED);
+        assertThat(rig.enclsElsewhere(outside, 0xB, PAGEINFO, address(4), address(30)))
+                .isEqualTo(ErrorCode.NOT_TRACKED);
         c.enclave = inside;
         c.cpl(3);
         inside.asynchronousExit(c, -1, -1, 0);
@@ -199,7 +201,8 @@ class EnclaveExecutionTest {
         byte[] forAnother = Operands.read(c, DATA + 0x400, Report.SIZE);
         assertThat(Cmac.mac(key, forAnother, Report.MACED)).isNotEqualTo(Bytes.slice(forAnother, Report.MAC, 16));
         rig.store(DATA + 128, 1);
-        assertThat(faultOf(() -> rig.enclu(0, DATA, DATA + 0x200, DATA + 0x400))).isEqualTo("#GP");
+        assertThat(faultOf(() -> rig.enclu(0, DATA, DATA + 0x200, DATA + 0x400)))
+                .isEqualTo("#GP");
         assertThat(faultOf(() -> rig.enclu(0, DATA, DATA + 0x200, CODE))).isEqualTo("#GP");
     }
 

@@ -83,7 +83,8 @@ class EnclsLeafTest {
         SgxRig rig = new SgxRig();
         rig.pageInfo(0, SgxRig.SOURCE, SgxRig.SECINFO, 0);
         assertThat(faultOf(() -> rig.encls(0, PAGEINFO, 0x20000, 0))).isEqualTo("#PF 8003 20000");
-        assertThat(faultOf(() -> rig.encls(0xA, 3, address(SgxRig.EPC_PAGES), 0))).isEqualTo("#PF 8003 40040000");
+        assertThat(faultOf(() -> rig.encls(0xA, 3, address(SgxRig.EPC_PAGES), 0)))
+                .isEqualTo("#PF 8003 40040000");
         assertThat(rig.encls(0xA, 3, address(2), 0)).isEqualTo(0xA);
         assertThat(faultOf(() -> rig.encls(0xA, 3, address(2), 0))).isEqualTo("#PF 8003 40002000");
         assertThat(faultOf(() -> rig.encls(0xA, 2, address(3), 0))).isEqualTo("#GP");
@@ -246,33 +247,32 @@ class EnclsLeafTest {
             long target = address(page);
             String got;
             try {
-                long code =
-                        switch (leaf) {
-                            case "EPA" -> rig.encls(0xA, 3, target, 0) - 0xA;
-                            case "EINIT" -> rig.encls(2, SgxRig.SIGSTRUCT, target, SgxRig.TOKEN);
-                            case "EDBGRD" -> rig.encls(4, 0, target + 8, 0);
-                            case "EDBGWR" -> rig.encls(5, 1, target + 8, 0);
-                            case "EBLOCK" -> rig.encls(9, 0, target, 0);
-                            case "EWB" -> {
-                                rig.pageInfo(0, SgxRig.BACKING, SgxRig.PCMD, 0);
-                                yield rig.encls(0xB, PAGEINFO, target, address(50));
-                            }
-                            case "ETRACK" -> rig.encls(0xC, 0, target, 0);
-                            case "EMODPR" -> {
-                                rig.secinfo(1);
-                                yield rig.encls(0xE, SgxRig.SECINFO, target, 0);
-                            }
-                            case "EMODT_TCS", "EMODT_TRIM" -> {
-                                rig.secinfo(leaf.endsWith("TCS") ? 0x100 : 0x400);
-                                yield rig.encls(0xF, SgxRig.SECINFO, target, 0);
-                            }
-                            case "EREMOVE" -> rig.encls(3, 0, target, 0);
-                            case "EAUG" -> {
-                                rig.pageInfo(BASE + 0x9000, 0, 0, address(0));
-                                yield rig.encls(0xD, PAGEINFO, target, 0) - 0xD;
-                            }
-                            default -> throw new IllegalArgumentException(leaf);
-                        };
+                long code = switch (leaf) {
+                    case "EPA" -> rig.encls(0xA, 3, target, 0) - 0xA;
+                    case "EINIT" -> rig.encls(2, SgxRig.SIGSTRUCT, target, SgxRig.TOKEN);
+                    case "EDBGRD" -> rig.encls(4, 0, target + 8, 0);
+                    case "EDBGWR" -> rig.encls(5, 1, target + 8, 0);
+                    case "EBLOCK" -> rig.encls(9, 0, target, 0);
+                    case "EWB" -> {
+                        rig.pageInfo(0, SgxRig.BACKING, SgxRig.PCMD, 0);
+                        yield rig.encls(0xB, PAGEINFO, target, address(50));
+                    }
+                    case "ETRACK" -> rig.encls(0xC, 0, target, 0);
+                    case "EMODPR" -> {
+                        rig.secinfo(1);
+                        yield rig.encls(0xE, SgxRig.SECINFO, target, 0);
+                    }
+                    case "EMODT_TCS", "EMODT_TRIM" -> {
+                        rig.secinfo(leaf.endsWith("TCS") ? 0x100 : 0x400);
+                        yield rig.encls(0xF, SgxRig.SECINFO, target, 0);
+                    }
+                    case "EREMOVE" -> rig.encls(3, 0, target, 0);
+                    case "EAUG" -> {
+                        rig.pageInfo(BASE + 0x9000, 0, 0, address(0));
+                        yield rig.encls(0xD, PAGEINFO, target, 0) - 0xD;
+                    }
+                    default -> throw new IllegalArgumentException(leaf);
+                };
                 got = code == 0 ? "ok" : Long.toString(code);
             } catch (redoubt.cpu.GuestFault f) {
                 got = f.vector == 13 ? "GP" : f.vector == 14 && (f.errorCode & 0x8001) == 0x8001 ? "PF" : f.toString();

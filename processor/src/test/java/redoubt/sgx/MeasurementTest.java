@@ -36,7 +36,8 @@ class MeasurementTest {
     @Test
     void aThreadControlStructureIsMeasuredWithoutPermissions() {
         byte[] plain = new Measurement().ecreate(1, 8192).eadd(0, 0x100).digest();
-        byte[] withPermissions = new Measurement().ecreate(1, 8192).eadd(0, 0x107).digest();
+        byte[] withPermissions =
+                new Measurement().ecreate(1, 8192).eadd(0, 0x107).digest();
         assertThat(withPermissions).isEqualTo(plain);
         assertThat(new Measurement().ecreate(1, 8192).eadd(0, 0x200).digest())
                 .isNotEqualTo(new Measurement().ecreate(1, 8192).eadd(0, 0x207).digest());

@@ -66,7 +66,10 @@ final class Vectors {
                 long offset = op.get("offset").asLong();
                 steps.add(
                         op.get("op").asString().equals("EADD")
-                                ? new Step(offset, Long.decode(op.get("secinfo_flags").asString()), null)
+                                ? new Step(
+                                        offset,
+                                        Long.decode(op.get("secinfo_flags").asString()),
+                                        null)
                                 : new Step(offset, 0, page(op.get("page"))));
             }
             out.add(new Case(
