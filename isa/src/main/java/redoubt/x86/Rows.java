@@ -13,6 +13,7 @@ public final class Rows {
         IntegerRows.add(list);
         SystemRows.add(list);
         X87Rows.add(list);
+        MmxRows.add(list);
         SseRows.add(list);
         AvxRows.add(list);
         ALL = list.finish();

@@ -198,6 +198,31 @@ public final class Cpu {
         }
     }
 
+    /** Before an instruction on MMX registers (SDM vol. 3A, table 12-1). */
+    public void checkMmx() {
+        if ((cr0 & 4) != 0) {
+            throw invalidOpcode();
+        }
+        if ((cr0 & 8) != 0) {
+            throw deviceNotAvailable();
+        }
+        if ((fpStatus & 0x80) != 0) { // ES
+            throw fault(16, -1);
+        }
+    }
+
+    /** What an instruction on MMX registers other than EMMS does to the x87: TOP 0, all registers valid. */
+    public void enterMmx() {
+        fpStatus &= ~0x3800;
+        fpTag = 0xFF;
+    }
+
+    /** Writes an MMX register: an x87 register with sign and exponent of ones (SDM vol. 1, 9.2.1). */
+    public void mmx(int register, long value) {
+        fpSignificand[register] = value;
+        fpExponent[register] = 0xFFFF;
+    }
+
     /** Before a VEX-encoded vector instruction. */
     public void checkAvx() {
         if ((cr4 & 0x40000) == 0 || (xcr0 & 6) != 6) {

@@ -149,7 +149,7 @@ public final class CpuModel {
         return new CpuModel(features, processors, leaves);
     }
 
-    /** What every model can present: the features whose whole behaviour is implemented outside the vector rooms. */
+    /** What every model can present: the features whose whole behaviour is implemented; AVX is not yet. */
     public static Set<Feature> defaults() {
         return EnumSet.of(
                 Feature.BASE,
@@ -158,6 +158,12 @@ public final class CpuModel {
                 Feature.SSE,
                 Feature.SSE2,
                 Feature.SSE3,
+                Feature.SSSE3,
+                Feature.SSE4_1,
+                Feature.SSE4_2,
+                Feature.AES,
+                Feature.PCLMULQDQ,
+                Feature.SHA,
                 Feature.POPCNT,
                 Feature.MOVBE,
                 Feature.LZCNT,

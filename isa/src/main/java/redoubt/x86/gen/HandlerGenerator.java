@@ -99,6 +99,10 @@ public final class HandlerGenerator {
                 && row.operands.stream().anyMatch(Operand::isVector)) {
             line(out, "c.checkSse();");
         }
+        boolean mmx = row.operands.stream().anyMatch(o -> o.isMmx() && !(kind.memory() && isMemory(o)));
+        if (row.operands.stream().anyMatch(Operand::isMmx)) {
+            line(out, "c.checkMmx();");
+        }
         String function = functionName(kind);
         boolean inlined = row.semantics.equals("Move.mov") || row.semantics.equals("Move.lea");
         if (!inlined && !exists(function)) {
@@ -151,6 +155,9 @@ public final class HandlerGenerator {
             if (destination != null) {
                 storeVector(out, kind, destination);
             }
+            if (mmx) {
+                line(out, "c.enterMmx();");
+            }
             return out.toString();
         }
         String value;
@@ -176,8 +183,13 @@ public final class HandlerGenerator {
         }
         if (kind.memory() && isMemory(destination)) {
             line(out, "Mem.st" + bits(destination, kind) + "(c, ea, value);");
+        } else if (destination.isMmx()) {
+            line(out, "c.mmx(" + field(destination, kind, two) + ", value);");
         } else {
             line(out, writeRegister(field(destination, kind, two), bits(destination, kind), "value"));
+        }
+        if (mmx) { // last: a store that faults leaves the x87 state alone
+            line(out, "c.enterMmx();");
         }
         return out.toString();
     }
@@ -246,7 +258,7 @@ public final class HandlerGenerator {
     // ---- operands
 
     private static boolean isMemory(Operand operand) {
-        return operand.kind() == 'E' || operand.kind() == 'W' || operand.kind() == 'O';
+        return operand.kind() == 'E' || operand.kind() == 'W' || operand.kind() == 'Q' || operand.kind() == 'O';
     }
 
     private static int bits(Operand operand, Kind kind) {
@@ -267,6 +279,8 @@ public final class HandlerGenerator {
             case 'E', 'R', 'W', 'U' -> "(int) (op >>> 17) & 31";
             case 'B', 'H' -> kind.memory() ? "(int) (second >>> 32) & 31" : "(int) (op >>> 22) & 31";
             case 'L' -> "(int) (second >>> 40) & 31";
+            case 'P' -> "(int) (op >>> 12) & 7";
+            case 'Q', 'N' -> "(int) (op >>> 17) & 7";
             case 'A' -> "0";
             default -> throw new IllegalStateException(kind.row() + ": operand " + operand + " is no register");
         };
@@ -298,6 +312,9 @@ public final class HandlerGenerator {
             return "Mem.ld" + (operand.writes() ? "w" : "") + bits + "(c, ea)";
         }
         String register = field(operand, kind, two);
+        if (operand.isMmx()) {
+            return (bits == 32 ? "(int) " : "") + "c.fpSignificand[" + register + "]";
+        }
         return switch (bits) {
             case 8 -> register.equals("0") ? "(int) r[0] & 0xFF" : "Mem.get8(r, " + register + ")";
             case 16 -> "(int) r[" + register + "] & 0xFFFF";

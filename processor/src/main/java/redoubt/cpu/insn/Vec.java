@@ -56,7 +56,10 @@ public final class Vec {
      * the current mode. All of them are probed first, so that a fault leaves memory as it was.
      */
     public static void maskmovdqu(Cpu c, int a, int mask) {
-        int selected = pmovmskb(c, mask);
+        storeSelected(c, c.x[a], c.x[a + 1], pmovmskb(c, mask));
+    }
+
+    static void storeSelected(Cpu c, long low, long high, int selected) {
         long at = c.codeMode == 64
                 ? c.r[7]
                 : c.segmentBase[3] + (c.codeMode == 32 ? c.r[7] & Lanes.LOW32 : c.r[7] & 0xFFFF) & Lanes.LOW32;
@@ -67,7 +70,7 @@ public final class Vec {
         }
         for (int i = 0; i < 16; i++) {
             if ((selected >>> i & 1) != 0) {
-                Mem.st8(c, at + i, Lanes.byteAt(c.x[a + (i >>> 3)], i & 7));
+                Mem.st8(c, at + i, byteOf(low, high, i));
             }
         }
     }
@@ -252,7 +255,7 @@ public final class Vec {
         x[d + 1] = Lanes.sign(x[a + 1], x[b + 1], Lanes.D, 32);
     }
 
-    private static long addedPairsW(long low, long high) {
+    static long addedPairsW(long low, long high) {
         return Lanes.words(
                 Lanes.shortAt(low, 0) + Lanes.shortAt(low, 1),
                 Lanes.shortAt(low, 2) + Lanes.shortAt(low, 3),
@@ -260,7 +263,7 @@ public final class Vec {
                 Lanes.shortAt(high, 2) + Lanes.shortAt(high, 3));
     }
 
-    private static long subtractedPairsW(long low, long high) {
+    static long subtractedPairsW(long low, long high) {
         return Lanes.words(
                 Lanes.shortAt(low, 0) - Lanes.shortAt(low, 1),
                 Lanes.shortAt(low, 2) - Lanes.shortAt(low, 3),
@@ -268,7 +271,7 @@ public final class Vec {
                 Lanes.shortAt(high, 2) - Lanes.shortAt(high, 3));
     }
 
-    private static long addedPairsSaturatingW(long low, long high) {
+    static long addedPairsSaturatingW(long low, long high) {
         return Lanes.words(
                 Lanes.saturate16(Lanes.shortAt(low, 0) + Lanes.shortAt(low, 1)),
                 Lanes.saturate16(Lanes.shortAt(low, 2) + Lanes.shortAt(low, 3)),
@@ -276,7 +279,7 @@ public final class Vec {
                 Lanes.saturate16(Lanes.shortAt(high, 2) + Lanes.shortAt(high, 3)));
     }
 
-    private static long subtractedPairsSaturatingW(long low, long high) {
+    static long subtractedPairsSaturatingW(long low, long high) {
         return Lanes.words(
                 Lanes.saturate16(Lanes.shortAt(low, 0) - Lanes.shortAt(low, 1)),
                 Lanes.saturate16(Lanes.shortAt(low, 2) - Lanes.shortAt(low, 3)),
@@ -284,11 +287,11 @@ public final class Vec {
                 Lanes.saturate16(Lanes.shortAt(high, 2) - Lanes.shortAt(high, 3)));
     }
 
-    private static long addedPairsD(long low, long high) {
+    static long addedPairsD(long low, long high) {
         return Lanes.pair((int) low + Lanes.high(low), (int) high + Lanes.high(high));
     }
 
-    private static long subtractedPairsD(long low, long high) {
+    static long subtractedPairsD(long low, long high) {
         return Lanes.pair((int) low - Lanes.high(low), (int) high - Lanes.high(high));
     }
 
@@ -708,7 +711,7 @@ public final class Vec {
     }
 
     /** Bytes {@code from} to {@code from + 7} of the 32-byte string {@code b, a}, zeros beyond. */
-    private static long eightBytes(long b0, long b1, long a0, long a1, int from) {
+    static long eightBytes(long b0, long b1, long a0, long a1, int from) {
         int bits = from * 8;
         int quad = bits >>> 6;
         long low = quad == 0 ? b0 : quad == 1 ? b1 : quad == 2 ? a0 : quad == 3 ? a1 : 0;
@@ -829,7 +832,7 @@ public final class Vec {
         return Lanes.byteAt(i < 8 ? low : high, i & 7);
     }
 
-    private static long shuffledBytes(long low, long high, long control) {
+    static long shuffledBytes(long low, long high, long control) {
         long result = 0;
         for (int i = 0; i < 64; i += 8) {
             int index = (int) (control >>> i);
@@ -859,7 +862,7 @@ public final class Vec {
         c.x[d + 1] = doublewordOf(low, high, imm >>> 4) | doublewordOf(low, high, imm >>> 6) << 32;
     }
 
-    private static long shuffledWords(long a, int imm) {
+    static long shuffledWords(long a, int imm) {
         return Lanes.words(
                 Lanes.wordAt(a, imm & 3),
                 Lanes.wordAt(a, imm >>> 2 & 3),

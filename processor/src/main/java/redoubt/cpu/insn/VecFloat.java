@@ -758,12 +758,12 @@ public final class VecFloat {
         write(c, d, Lanes.pair(low, high), 0);
     }
 
-    private static long pairToI32(long a, int rounding, MxcsrContext m) {
+    static long pairToI32(long a, int rounding, MxcsrContext m) {
         int low = SseConvert.f32ToI32((int) a, rounding, m);
         return Lanes.pair(low, SseConvert.f32ToI32(Lanes.high(a), rounding, m));
     }
 
-    private static long pairFromI32(long a, MxcsrContext m) {
+    static long pairFromI32(long a, MxcsrContext m) {
         int low = SseConvert.i32ToF32((int) a, m);
         return Lanes.pair(low, SseConvert.i32ToF32(Lanes.high(a), m));
     }
