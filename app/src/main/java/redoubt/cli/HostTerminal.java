@@ -61,11 +61,11 @@ final class HostTerminal {
         }
 
         int rows() {
-            return terminal.getHeight();
+            return terminal.getSize().getRows();
         }
 
         int columns() {
-            return terminal.getWidth();
+            return terminal.getSize().getColumns();
         }
 
         @Override
