@@ -4,11 +4,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import redoubt.cpu.CodeCache;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.LocalApic;
 import redoubt.cpu.Platform;
 import redoubt.memory.PhysicalMemory;
+import redoubt.sgx.SgxPackage;
+import redoubt.sgx.SgxUnit;
 
 /**
  * One virtual machine: a guest-physical address space made of memory slots, and the processors that share it.
@@ -25,11 +28,37 @@ public final class Vm implements AutoCloseable {
     private final List<Vcpu> vcpus = new ArrayList<>();
     private final CpuModel model;
     private final Platform platform;
+    private final @Nullable SgxPackage sgx;
+    private boolean provisionKey;
+    private long enclsExits;
 
-    /** An empty machine whose processors are of this model and reach ports, time and randomness through {@code platform}. */
-    public Vm(CpuModel model, Platform platform) {
+    /**
+     * An empty machine whose processors are of this model and reach ports, time and randomness through {@code platform}.
+     *
+     * @param sgx the package whose SGX the processors have; null for processors without
+     */
+    public Vm(CpuModel model, Platform platform, @Nullable SgxPackage sgx) {
         this.model = model;
         this.platform = platform;
+        this.sgx = sgx;
+    }
+
+    /** Lets the guest make enclaves with the PROVISIONKEY attribute; denied at first (KVM_CAP_SGX_ATTRIBUTE). */
+    public void allowProvisionKey() {
+        provisionKey = true;
+    }
+
+    boolean mayUseProvisionKey() {
+        return provisionKey;
+    }
+
+    void countEnclsExit() {
+        enclsExits++;
+    }
+
+    /** How many ENCLS leaves came to the hypervisor (VM exit reason 60) so far. */
+    public long enclsExits() {
+        return enclsExits;
     }
 
     /**
@@ -52,13 +81,18 @@ public final class Vm implements AutoCloseable {
     }
 
     /** Puts enclave page cache at a guest-physical address, as mapping {@code /dev/sgx_vepc} into a memslot does. */
-    public void addVirtualEpc(long guestPhysical, long bytes, PhysicalMemory.EpcWindow epc) {
-        memory.addEpc(guestPhysical, bytes, epc);
+    public void addVirtualEpc(long guestPhysical, VirtualEpc epc) {
+        memory.addEpc(guestPhysical, epc.bytes(), epc);
     }
 
     /** Adds a processor in its state after RESET (KVM_CREATE_VCPU). */
     public Vcpu createVcpu(int apicId, LocalApic apic) {
         var vcpu = new Vcpu(apicId, model, memory, code, platform, apic);
+        if (sgx != null) {
+            SgxUnit unit = new SgxUnit(sgx);
+            unit.intercept(new EnclsExits(this, unit));
+            vcpu.cpu().enclave = unit;
+        }
         vcpus.add(vcpu);
         return vcpu;
     }

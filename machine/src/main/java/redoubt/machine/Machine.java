@@ -1,5 +1,6 @@
 package redoubt.machine;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.List;
@@ -14,6 +15,7 @@ import redoubt.cpu.Platform;
 import redoubt.cpu.Reset;
 import redoubt.cpu.UnimplementedException;
 import redoubt.hypervisor.Vcpu;
+import redoubt.hypervisor.VirtualEpc;
 import redoubt.hypervisor.Vm;
 import redoubt.hypervisor.VmExit;
 import redoubt.machine.boot.BootException;
@@ -22,6 +24,9 @@ import redoubt.machine.boot.PvhEntry;
 import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.ProcessorPins;
 import redoubt.memory.PhysicalMemory;
+import redoubt.sgx.Epc;
+import redoubt.sgx.SgxCapabilities;
+import redoubt.sgx.SgxPackage;
 import redoubt.x86.Feature;
 
 /**
@@ -82,6 +87,7 @@ public final class Machine implements AutoCloseable {
     private static final long WAIT_NANOS = 50_000_000;
 
     private final Setup setup;
+    private final Arena epcArena = Arena.ofShared();
     private final MemoryLayout layout;
     private final Vm vm;
     private final Vcpu vcpu;
@@ -122,8 +128,12 @@ public final class Machine implements AutoCloseable {
                 finish(End.RESET, "");
             }
         });
-        this.vm = new Vm(model(), new Wires());
+        SgxPackage sgx = setup.epcBytes() > 0 ? sgxPackage() : null;
+        this.vm = new Vm(model(sgx, layout), new Wires(), sgx);
         mapMemory();
+        if (sgx != null) {
+            vm.addVirtualEpc(layout.epcBase(), new VirtualEpc(sgx.epc(), layout.epcBytes()));
+        }
         this.vcpu = vm.createVcpu(0, board.lapic(0));
         pins.cpu = vcpu.cpu();
         if (virtual != null) {
@@ -133,11 +143,27 @@ public final class Machine implements AutoCloseable {
     }
 
     /** What the processor shows: everything that its rooms implement. */
-    private static CpuModel model() {
+    private static CpuModel model(@Nullable SgxPackage sgx, MemoryLayout layout) {
         EnumSet<Feature> features = EnumSet.copyOf(CpuModel.defaults());
         features.addAll(EnumSet.of(
                 Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2, Feature.AES, Feature.PCLMULQDQ, Feature.SHA));
-        return new CpuModel(features, 1);
+        if (sgx == null) {
+            return new CpuModel(features, 1);
+        }
+        features.add(Feature.SGX);
+        return new CpuModel(features, 1)
+                .withSgxLeaves(sgx.capabilities().leaves(layout.epcBase(), layout.epcBytes()));
+    }
+
+    /** A package of this machine's own; its keys come from the seed, so that a run can be repeated. */
+    private SgxPackage sgxPackage() {
+        byte[] root = new byte[32];
+        byte[] boot = new byte[32];
+        SplittableRandom keys = new SplittableRandom(setup.seed());
+        keys.nextBytes(root);
+        keys.nextBytes(boot);
+        Epc epc = new Epc(epcArena, (int) (setup.epcBytes() / PAGE));
+        return new SgxPackage(epc, SgxCapabilities.standard(3), root, boot);
     }
 
     private void mapMemory() {
@@ -317,6 +343,7 @@ public final class Machine implements AutoCloseable {
     @Override
     public void close() {
         vm.close();
+        epcArena.close();
     }
 
     /** The processor's wires to the board. */
