@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where two runs of the same case part. The fields have names that the list of accepted differences uses too: {@code
  * outcome}, {@code rip}, {@code rax} … {@code r15}, {@code flags.CF} …, {@code fsbase}, {@code gsbase}, {@code ymm0} …,
- * {@code mxcsr}, {@code fcw}, {@code fsw}, {@code ftw}, {@code fop}, {@code fip}, {@code fdp}, {@code st0} …, {@code
+ * {@code mxcsr}, {@code fcw}, {@code fsw.C1} …, {@code ftw}, {@code fop}, {@code fip}, {@code fdp}, {@code st0} …, {@code
  * window}.
  */
 public final class Difference {
@@ -20,6 +20,10 @@ public final class Difference {
     };
     private static final int[] FLAG_BITS = {0, 2, 4, 6, 7, 10, 11, 14, 18, 21};
     private static final String[] FLAG_NAMES = {"CF", "PF", "AF", "ZF", "SF", "DF", "OF", "NT", "AC", "ID"};
+
+    private static final String[] STATUS_WORD = {
+        "IE", "DE", "ZE", "OE", "UE", "PE", "SF", "ES", "C0", "C1", "C2", "TOP", "", "", "C3", "B"
+    };
 
     /** One differing field with both values as text. */
     public record Field(String name, String host, String ours) {}
@@ -117,7 +121,7 @@ public final class Difference {
         for (int i = 0; vector && i < 16; i++) {
             out.append(i % 2 == 0 ? "\n    ymm" : " ymm").append(i).append('=').append(vector(in.ymm[i]));
         }
-        boolean x87 = fields.stream().anyMatch(f -> f.name.matches("f[cst]w|f[oid]p|st\\d"));
+        boolean x87 = fields.stream().anyMatch(f -> f.name.matches("f[cst]w.*|f[oid]p|st\\d"));
         for (int i = 0; x87 && i < 8; i++) {
             out.append(i % 4 == 0 ? "\n    st" : " st").append(i).append('=').append(st(in, i));
         }
@@ -185,7 +189,7 @@ public final class Difference {
             }
         }
         add(found, "fcw", theirs.controlWord(), ours.controlWord());
-        add(found, "fsw", theirs.statusWord(), ours.statusWord());
+        statusWord(found, theirs.statusWord(), ours.statusWord());
         bytes(found, "ftw", theirs.fx, ours.fx, 4, 6);
         bytes(found, "fop", theirs.fx, ours.fx, 6, 8);
         bytes(found, "fip", theirs.fx, ours.fx, 8, 16);
@@ -209,6 +213,15 @@ public final class Difference {
                     HexFormat.of().formatHex(ours.window, at, shown)));
         }
         return found;
+    }
+
+    private static void statusWord(List<Field> to, int host, int ours) {
+        for (int i = 0; i < STATUS_WORD.length; i++) {
+            int bits = i == 11 ? 7 << 11 : i == 12 || i == 13 ? 0 : 1 << i;
+            if (((host ^ ours) & bits) != 0) {
+                to.add(new Field("fsw." + STATUS_WORD[i], hex(host), hex(ours)));
+            }
+        }
     }
 
     private static void add(List<Field> to, String name, long host, long ours) {
