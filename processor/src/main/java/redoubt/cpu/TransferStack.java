@@ -104,12 +104,11 @@ public final class TransferStack {
     public long pop(int size) {
         long offset = sp & mask;
         long linear = address(offset, size);
-        long value =
-                switch (size) {
-                    case 2 -> Mem.ld16(c, linear);
-                    case 4 -> Mem.ld32(c, linear) & 0xFFFF_FFFFL;
-                    default -> Mem.ld64(c, linear);
-                };
+        long value = switch (size) {
+            case 2 -> Mem.ld16(c, linear);
+            case 4 -> Mem.ld32(c, linear) & 0xFFFF_FFFFL;
+            default -> Mem.ld64(c, linear);
+        };
         skip(size);
         return value;
     }

@@ -185,7 +185,8 @@ public final class Far {
         int access = Segments.access(gate);
         int type = access & 0xF;
         if (!c.longMode() && (type == 1 || type == 5 || type == 9)) {
-            throw new UnimplementedException("task switch by a far CALL or JMP to selector 0x" + Integer.toHexString(selector));
+            throw new UnimplementedException(
+                    "task switch by a far CALL or JMP to selector 0x" + Integer.toHexString(selector));
         }
         boolean callGate = type == 12 || type == 4 && !c.longMode();
         if (!callGate || Segments.dpl(access) < c.cpl || (selector & 3) > Segments.dpl(access)) {
@@ -346,8 +347,7 @@ public final class Far {
         long descriptor = readTarget(c, selector);
         int access = Segments.access(descriptor);
         int rpl = selector & 3;
-        boolean allowed =
-                Segments.conforming(access) ? Segments.dpl(access) <= rpl : Segments.dpl(access) == rpl;
+        boolean allowed = Segments.conforming(access) ? Segments.dpl(access) <= rpl : Segments.dpl(access) == rpl;
         if (rpl < c.cpl || !Segments.code(access) || !allowed) {
             throw c.generalProtection(selector & 0xFFFC);
         }
@@ -439,9 +439,7 @@ public final class Far {
         }
         long descriptor = readReturn(c, selector);
         int iopl = (int) c.flags >> 12 & 3;
-        long keep = Flags.VM
-                | (c.cpl > iopl ? Flags.IF : 0)
-                | (c.cpl != 0 ? Flags.IOPL | Flags.VIF | Flags.VIP : 0);
+        long keep = Flags.VM | (c.cpl > iopl ? Flags.IF : 0) | (c.cpl != 0 ? Flags.IOPL | Flags.VIF | Flags.VIP : 0);
         if (c.codeMode == 64 || (selector & 3) > c.cpl) {
             long sp = stack.pop(size);
             int stackSelector = (int) stack.pop(size) & 0xFFFF;

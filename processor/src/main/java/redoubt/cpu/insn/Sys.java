@@ -211,9 +211,8 @@ public final class Sys {
     private static long visible(Cpu c, int selector, int systemTypes) {
         int offset = selector & 0xFFF8;
         boolean local = (selector & 4) != 0;
-        boolean inTable = local
-                ? (c.ldtrAccess & Segments.UNUSABLE) == 0 && offset + 7 <= c.ldtrLimit
-                : offset + 7 <= c.gdtLimit;
+        boolean inTable =
+                local ? (c.ldtrAccess & Segments.UNUSABLE) == 0 && offset + 7 <= c.ldtrLimit : offset + 7 <= c.gdtLimit;
         if (Segments.isNull(selector) || !inTable) {
             return 0;
         }
