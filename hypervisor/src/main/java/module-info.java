@@ -4,5 +4,4 @@ module redoubt.hypervisor {
     requires static org.jspecify;
 
     exports redoubt.hypervisor;
-
 }

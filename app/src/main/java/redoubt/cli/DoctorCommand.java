@@ -31,7 +31,11 @@ final class DoctorCommand implements Callable<Integer> {
         boolean sources = sources(out);
         boolean cache = cache(out);
         Path gcc = program("gcc");
-        line(out, gcc != null, "gcc", gcc != null ? gcc.toString() : "not found; only for building enclaves: install gcc");
+        line(
+                out,
+                gcc != null,
+                "gcc",
+                gcc != null ? gcc.toString() : "not found; only for building enclaves: install gcc");
         return sources || cache ? 0 : Main.FAILED;
     }
 
@@ -45,7 +49,8 @@ final class DoctorCommand implements Callable<Integer> {
                     sources.isEmpty()
                             ? "apt has none configured; name one in " + AptSources.MIRROR_VARIABLE
                                     + ", or run with --kernel and --initramfs"
-                            : sources.getFirst() + (sources.size() > 1 ? " and " + (sources.size() - 1) + " more" : ""));
+                            : sources.getFirst()
+                                    + (sources.size() > 1 ? " and " + (sources.size() - 1) + " more" : ""));
             return !sources.isEmpty();
         } catch (ImageException e) {
             line(out, false, "Debian source", String.valueOf(e.getMessage()));

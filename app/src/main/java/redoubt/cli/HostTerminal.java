@@ -54,7 +54,11 @@ final class HostTerminal {
         private final Thread hook;
 
         Raw() throws IOException {
-            terminal = TerminalBuilder.builder().system(true).dumb(false).nativeSignals(false).build();
+            terminal = TerminalBuilder.builder()
+                    .system(true)
+                    .dumb(false)
+                    .nativeSignals(false)
+                    .build();
             before = terminal.enterRawMode();
             hook = new Thread(() -> terminal.setAttributes(before));
             Runtime.getRuntime().addShutdownHook(hook);

@@ -71,11 +71,15 @@ public final class Main {
         return switch (e) {
             case UsageException _ -> complain(err, firstLine(e), CommandLine.ExitCode.USAGE);
             case BootException _, ImageException _ -> complain(err, firstLine(e), FAILED);
-            case UncheckedIOException io -> complain(err, "input or output failed: " + firstLine(io.getCause()), FAILED);
+            case UncheckedIOException io ->
+                complain(err, "input or output failed: " + firstLine(io.getCause()), FAILED);
             default -> {
                 StackTraceElement[] trace = e.getStackTrace();
                 String where = trace.length > 0 ? " at " + trace[0] : "";
-                yield complain(err, "a bug in Redoubt: " + e.toString().lines().findFirst().orElse("") + where, FAILED);
+                yield complain(
+                        err,
+                        "a bug in Redoubt: " + e.toString().lines().findFirst().orElse("") + where,
+                        FAILED);
             }
         };
     }

@@ -44,17 +44,28 @@ import redoubt.machine.boot.ElfFile;
                     + "Debian's packages on first use. Without CMD it gives a shell. With --initramfs, or --kernel and "
                     + "no CMD, boots just what is given, with its serial port on this terminal."
         },
-        footer = {"", "Exit status: CMD's own; 124 time limit; 125 Redoubt failed; 126/127 CMD not runnable/not found; 2 bad usage."})
+        footer = {
+            "",
+            "Exit status: CMD's own; 124 time limit; 125 Redoubt failed; 126/127 CMD not runnable/not found; 2 bad usage."
+        })
 final class RunCommand implements Callable<Integer> {
     private static final String TTY = "tty";
     private static final String NULL = "null";
     private static final String FILE = "file=";
     private static final long DEFAULT_EPC = 64L << 20;
 
-    @Option(names = "--cpus", paramLabel = "N", defaultValue = "1", description = "Processors, N or boot=N; one so far.")
+    @Option(
+            names = "--cpus",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Processors, N or boot=N; one so far.")
     private String cpus = "1";
 
-    @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "512M", description = "RAM, as 1G or size=1G (${DEFAULT-VALUE}).")
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            defaultValue = "512M",
+            description = "RAM, as 1G or size=1G (${DEFAULT-VALUE}).")
     private String memory = "512M";
 
     @Option(
@@ -66,7 +77,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--kernel", paramLabel = "FILE", description = "A Linux kernel, bzImage or vmlinux.")
     private @Nullable Path kernel;
 
-    @Option(names = {"--initramfs", "--initrd"}, paramLabel = "FILE", description = "An initial RAM file system.")
+    @Option(
+            names = {"--initramfs", "--initrd"},
+            paramLabel = "FILE",
+            description = "An initial RAM file system.")
     private @Nullable Path initramfs;
 
     @Option(
@@ -96,16 +110,24 @@ final class RunCommand implements Callable<Integer> {
             description = "Put a file or folder into the guest; may be repeated.")
     private List<String> copies = List.of();
 
-    @Option(names = "--module", paramLabel = "NAME", description = "Insert a module of Debian's kernel; may be repeated.")
+    @Option(
+            names = "--module",
+            paramLabel = "NAME",
+            description = "Insert a module of Debian's kernel; may be repeated.")
     private List<String> modules = List.of();
 
     @Option(
             names = "--timeout",
             paramLabel = "TIME",
-            description = "End with status 124 after this time of the host or of the guest, whichever is over first; as 300, 5s, 10m.")
+            description =
+                    "End with status 124 after this time of the host or of the guest, whichever is over first; as 300, 5s, 10m.")
     private @Nullable String timeout;
 
-    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Seed of the guest's random numbers (${DEFAULT-VALUE}).")
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Seed of the guest's random numbers (${DEFAULT-VALUE}).")
     private String seed = "0";
 
     @Option(
@@ -136,17 +158,20 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() {
         boolean plain = initramfs != null || kernel != null && command.isEmpty();
         if (initramfs != null && !command.isEmpty()) {
-            throw new UsageException("run " + command.getFirst()
-                    + ": a command needs Redoubt's own initramfs; leave out --initramfs, or name the command in --cmdline");
+            throw new UsageException(
+                    "run " + command.getFirst()
+                            + ": a command needs Redoubt's own initramfs; leave out --initramfs, or name the command in --cmdline");
         }
         if (initramfs != null && kernel == null) {
             throw new UsageException("--initramfs " + initramfs + ": needs its kernel; give --kernel too");
         }
         if (plain && !copies.isEmpty()) {
-            throw new UsageException("--copy " + copies.getFirst() + ": only into Redoubt's own initramfs; leave out --initramfs and give a command");
+            throw new UsageException("--copy " + copies.getFirst()
+                    + ": only into Redoubt's own initramfs; leave out --initramfs and give a command");
         }
         if (!plain && serial != null) {
-            throw new UsageException("--serial " + serial + ": is for a kernel and initramfs of yours; the default guest has --console");
+            throw new UsageException(
+                    "--serial " + serial + ": is for a kernel and initramfs of yours; the default guest has --console");
         }
         long limit = timeout == null ? Long.MAX_VALUE : Values.nanos("--timeout", timeout);
         Map<String, String> cpuList = Values.list("--cpus", cpus, "boot", Set.of("boot"));
@@ -197,7 +222,8 @@ final class RunCommand implements Callable<Integer> {
         boolean tty = where.equals(TTY);
         boolean typed = tty && in == HostTerminal.Kind.TERMINAL;
         Machine.Setup setup = setup(
-                typed ? Machine.Input.TYPED
+                typed
+                        ? Machine.Input.TYPED
                         : tty && in != HostTerminal.Kind.NOTHING ? Machine.Input.STREAM : Machine.Input.NONE);
         ElfFile elf = BzImage.readKernel(java.util.Objects.requireNonNull(kernel));
         byte[] ramdisk = initramfs == null ? new byte[0] : read(initramfs);
@@ -207,7 +233,9 @@ final class RunCommand implements Callable<Integer> {
             machine.boot(elf, ramdisk, cmdline == null ? "console=ttyS0" : cmdline);
             if (tty && in != HostTerminal.Kind.NOTHING) {
                 InputStream source = new FileInputStream(FileDescriptor.in);
-                pump(machine, raw != null ? new HostTerminal.Escapes(source, () -> machine.post(machine::stop)) : source);
+                pump(
+                        machine,
+                        raw != null ? new HostTerminal.Escapes(source, () -> machine.post(machine::stop)) : source);
             }
             Machine.Outcome outcome = machine.run(limit);
             out.flush();
@@ -253,15 +281,18 @@ final class RunCommand implements Callable<Integer> {
 
     private int runCommand(long limit) {
         HostTerminal.Kind in = HostTerminal.kind(0);
-        boolean terminal =
-                command.isEmpty() && in == HostTerminal.Kind.TERMINAL && HostTerminal.kind(1) == HostTerminal.Kind.TERMINAL;
+        boolean terminal = command.isEmpty()
+                && in == HostTerminal.Kind.TERMINAL
+                && HostTerminal.kind(1) == HostTerminal.Kind.TERMINAL;
         Machine.Setup setup = setup(
                 terminal || in == HostTerminal.Kind.TERMINAL
                         ? Machine.Input.TYPED
                         : in == HostTerminal.Kind.STREAM ? Machine.Input.STREAM : Machine.Input.NONE);
         List<GuestInit.Copy> copied = copies.stream().map(RunCommand::copy).toList();
         String where = console != null ? console : verbose ? TTY : NULL;
-        try (var progress = new ProgressLine(spec.commandLine().getErr(), !quiet && HostTerminal.kind(2) == HostTerminal.Kind.TERMINAL && !where.equals(TTY));
+        try (var progress = new ProgressLine(
+                        spec.commandLine().getErr(),
+                        !quiet && HostTerminal.kind(2) == HostTerminal.Kind.TERMINAL && !where.equals(TTY));
                 OutputStream log = open("--console", where, FileDescriptor.err)) {
             GuestCommand what = command.isEmpty() ? GuestCommand.of(List.of("sh", "-l")) : GuestCommand.of(command);
             try (HostTerminal.Raw raw = terminal ? new HostTerminal.Raw() : null) {
@@ -277,7 +308,8 @@ final class RunCommand implements Callable<Integer> {
                         .from(mirror)
                         .reportingTo(progress));
                 if (cmdline != null) {
-                    guest = new DefaultGuest.Prepared(guest.kernel(), guest.initramfs(), guest.cmdline() + " " + cmdline);
+                    guest = new DefaultGuest.Prepared(
+                            guest.kernel(), guest.initramfs(), guest.cmdline() + " " + cmdline);
                 }
                 progress.say("booting");
                 return session(setup, guest, in, raw, log, progress, limit);
@@ -316,9 +348,10 @@ final class RunCommand implements Callable<Integer> {
         return switch (result.outcome().end()) {
             case TIME_LIMIT -> Main.TIME_LIMIT;
             case STOPPED -> 0;
-            default -> complain("the guest " + tell(result.outcome())
-                    + (result.ready() ? " before its command ended" : " before its command was started")
-                    + (verbose ? "" : "; -v shows its console"));
+            default ->
+                complain("the guest " + tell(result.outcome())
+                        + (result.ready() ? " before its command ended" : " before its command was started")
+                        + (verbose ? "" : "; -v shows its console"));
         };
     }
 
@@ -333,16 +366,15 @@ final class RunCommand implements Callable<Integer> {
     // ---- both
 
     private static String tell(Machine.Outcome outcome) {
-        String what =
-                switch (outcome.end()) {
-                    case POWER_OFF -> "powered off";
-                    case RESET -> "reset the machine";
-                    case STOPPED -> "was stopped";
-                    case TIME_LIMIT -> "reached the time limit";
-                    case DEAD -> "halted for ever";
-                    case SHUTDOWN -> "crashed with a triple fault";
-                    case INTERNAL_ERROR -> "met what Redoubt cannot do:";
-                };
+        String what = switch (outcome.end()) {
+            case POWER_OFF -> "powered off";
+            case RESET -> "reset the machine";
+            case STOPPED -> "was stopped";
+            case TIME_LIMIT -> "reached the time limit";
+            case DEAD -> "halted for ever";
+            case SHUTDOWN -> "crashed with a triple fault";
+            case INTERNAL_ERROR -> "met what Redoubt cannot do:";
+        };
         return outcome.detail().isEmpty() ? what : what + " (" + outcome.detail() + ")";
     }
 

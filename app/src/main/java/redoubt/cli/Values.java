@@ -72,17 +72,18 @@ final class Values {
 
     /** Nanoseconds: seconds, or a number with ms, s, m or h. */
     static long nanos(String option, String text) {
-        var match = java.util.regex.Pattern.compile("([0-9]{1,9}(?:\\.[0-9]{1,9})?)(ms|s|m|h)?").matcher(text.strip());
+        var match = java.util.regex.Pattern.compile("([0-9]{1,9}(?:\\.[0-9]{1,9})?)(ms|s|m|h)?")
+                .matcher(text.strip());
         if (!match.matches()) {
-            throw new UsageException(option + " " + text + ": not a duration; seconds are wanted or a number with s, m or h, as 90s");
+            throw new UsageException(
+                    option + " " + text + ": not a duration; seconds are wanted or a number with s, m or h, as 90s");
         }
-        double unit =
-                switch (match.group(2) == null ? "s" : match.group(2)) {
-                    case "ms" -> 1e6;
-                    case "m" -> 60e9;
-                    case "h" -> 3600e9;
-                    default -> 1e9;
-                };
+        double unit = switch (match.group(2) == null ? "s" : match.group(2)) {
+            case "ms" -> 1e6;
+            case "m" -> 60e9;
+            case "h" -> 3600e9;
+            default -> 1e9;
+        };
         long nanos = (long) (Double.parseDouble(match.group(1)) * unit);
         if (nanos == 0) {
             throw new UsageException(option + " " + text + ": no time at all; leave it out for no limit");

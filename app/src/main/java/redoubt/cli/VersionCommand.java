@@ -17,7 +17,9 @@ final class VersionCommand implements Callable<Integer>, IVersionProvider {
     @Override
     public String[] getVersion() {
         var descriptor = Main.class.getModule().getDescriptor();
-        String version = descriptor == null ? "" : descriptor.rawVersion().map(v -> " " + v).orElse("");
+        String version = descriptor == null
+                ? ""
+                : descriptor.rawVersion().map(v -> " " + v).orElse("");
         return new String[] {"redoubt" + version + " (Java " + Runtime.version() + ")"};
     }
 

@@ -51,29 +51,50 @@ class ArchitectureTest {
     void aRoomIsOnlyEnteredFromAbove() {
         layeredArchitecture()
                 .consideringOnlyDependenciesInAnyPackage("redoubt..")
-                .layer("x86").definedBy("redoubt.x86..")
-                .layer("memory").definedBy("redoubt.memory..")
-                .layer("cpu").definedBy("redoubt.cpu..")
-                .layer("sgx").definedBy("redoubt.sgx..")
-                .layer("hypervisor").definedBy("redoubt.hypervisor..")
-                .layer("machine").definedBy("redoubt.machine..")
-                .layer("image").definedBy("redoubt.image..")
-                .layer("cli").definedBy("redoubt.cli..")
+                .layer("x86")
+                .definedBy("redoubt.x86..")
+                .layer("memory")
+                .definedBy("redoubt.memory..")
+                .layer("cpu")
+                .definedBy("redoubt.cpu..")
+                .layer("sgx")
+                .definedBy("redoubt.sgx..")
+                .layer("hypervisor")
+                .definedBy("redoubt.hypervisor..")
+                .layer("machine")
+                .definedBy("redoubt.machine..")
+                .layer("image")
+                .definedBy("redoubt.image..")
+                .layer("cli")
+                .definedBy("redoubt.cli..")
                 .withOptionalLayers(true)
-                .whereLayer("memory").mayOnlyBeAccessedByLayers("cpu", "sgx", "hypervisor", "machine", "image", "cli")
-                .whereLayer("cpu").mayOnlyBeAccessedByLayers("sgx", "hypervisor", "machine", "image", "cli")
-                .whereLayer("sgx").mayOnlyBeAccessedByLayers("hypervisor", "machine", "image", "cli")
-                .whereLayer("hypervisor").mayOnlyBeAccessedByLayers("machine", "image", "cli")
-                .whereLayer("machine").mayOnlyBeAccessedByLayers("image", "cli")
-                .whereLayer("image").mayOnlyBeAccessedByLayers("cli")
-                .whereLayer("cli").mayNotBeAccessedByAnyLayer()
+                .whereLayer("memory")
+                .mayOnlyBeAccessedByLayers("cpu", "sgx", "hypervisor", "machine", "image", "cli")
+                .whereLayer("cpu")
+                .mayOnlyBeAccessedByLayers("sgx", "hypervisor", "machine", "image", "cli")
+                .whereLayer("sgx")
+                .mayOnlyBeAccessedByLayers("hypervisor", "machine", "image", "cli")
+                .whereLayer("hypervisor")
+                .mayOnlyBeAccessedByLayers("machine", "image", "cli")
+                .whereLayer("machine")
+                .mayOnlyBeAccessedByLayers("image", "cli")
+                .whereLayer("image")
+                .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("cli")
+                .mayNotBeAccessedByAnyLayer()
                 .check(classes);
     }
 
     @Test
     void allRoomsWereLookedAt() {
         assertThat(packages())
-                .contains("redoubt.x86", "redoubt.memory", "redoubt.cpu", "redoubt.hypervisor", "redoubt.machine", "redoubt.cli");
+                .contains(
+                        "redoubt.x86",
+                        "redoubt.memory",
+                        "redoubt.cpu",
+                        "redoubt.hypervisor",
+                        "redoubt.machine",
+                        "redoubt.cli");
     }
 
     @Test

@@ -32,6 +32,7 @@ class CommandLineTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
+            quoteCharacter = '`',
             value = {
                 "--sgx-epc|size=5000|--sgx-epc size=5000: not a multiple of 4096; try 8K",
                 "--sgx-epc|5000|--sgx-epc 5000: not a multiple of 4096; try 8K",

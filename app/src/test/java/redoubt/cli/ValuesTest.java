@@ -15,7 +15,14 @@ class ValuesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"5,5000000000", "5s,5000000000", "250ms,250000000", "1.5s,1500000000", "2m,120000000000", "1h,3600000000000"})
+    @CsvSource({
+        "5,5000000000",
+        "5s,5000000000",
+        "250ms,250000000",
+        "1.5s,1500000000",
+        "2m,120000000000",
+        "1h,3600000000000"
+    })
     void durationsAreSecondsUnlessSaid(String text, long nanos) {
         assertThat(Values.nanos("--x", text)).isEqualTo(nanos);
     }
@@ -28,6 +35,7 @@ class ValuesTest {
 
     @Test
     void aSizeThatOverflowsIsRefused() {
-        assertThatThrownBy(() -> Values.size("--x", "99999999999G", "99999999999G")).isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> Values.size("--x", "99999999999G", "99999999999G"))
+                .isInstanceOf(UsageException.class);
     }
 }

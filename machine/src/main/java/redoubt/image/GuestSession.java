@@ -18,7 +18,8 @@ import redoubt.machine.boot.BzImage;
  */
 public final class GuestSession {
     /** The host's ends. Streams are flushed when the guest pauses or ends. */
-    public record Streams(OutputStream out, OutputStream err, OutputStream console, InputStream in, boolean inputMayWait) {}
+    public record Streams(
+            OutputStream out, OutputStream err, OutputStream console, InputStream in, boolean inputMayWait) {}
 
     /**
      * How it went.

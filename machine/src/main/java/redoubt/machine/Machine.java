@@ -145,14 +145,13 @@ public final class Machine implements AutoCloseable {
     /** What the processor shows: everything that its rooms implement. */
     private static CpuModel model(@Nullable SgxPackage sgx, MemoryLayout layout) {
         EnumSet<Feature> features = EnumSet.copyOf(CpuModel.defaults());
-        features.addAll(EnumSet.of(
-                Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2, Feature.AES, Feature.PCLMULQDQ, Feature.SHA));
+        features.addAll(
+                EnumSet.of(Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2, Feature.AES, Feature.PCLMULQDQ, Feature.SHA));
         if (sgx == null) {
             return new CpuModel(features, 1);
         }
         features.add(Feature.SGX);
-        return new CpuModel(features, 1)
-                .withSgxLeaves(sgx.capabilities().leaves(layout.epcBase(), layout.epcBytes()));
+        return new CpuModel(features, 1).withSgxLeaves(sgx.capabilities().leaves(layout.epcBase(), layout.epcBytes()));
     }
 
     /** A package of this machine's own; its keys come from the seed, so that a run can be repeated. */
@@ -298,7 +297,10 @@ public final class Machine implements AutoCloseable {
         }
         long next = clock.nextDeadline();
         if (next == Long.MAX_VALUE && setup.input() == Input.NONE) {
-            finish(End.DEAD, String.format("RIP 0x%x, RFLAGS 0x%x", vcpu.cpu().rip, vcpu.cpu().rflags()));
+            finish(
+                    End.DEAD,
+                    String.format(
+                            "RIP 0x%x, RFLAGS 0x%x", vcpu.cpu().rip, vcpu.cpu().rflags()));
             return;
         }
         if (virtual == null || next == Long.MAX_VALUE || setup.input() == Input.TYPED) {

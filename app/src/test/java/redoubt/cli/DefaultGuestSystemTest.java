@@ -1,0 +1,57 @@
+package redoubt.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import redoubt.image.DefaultGuest;
+import redoubt.image.GuestCommand;
+import redoubt.image.GuestSession;
+import redoubt.image.ImageException;
+import redoubt.machine.Machine;
+
+/** Debian's unmodified kernel on our processor, to the end of a command. Skipped where no Debian package can be had. */
+class DefaultGuestSystemTest {
+    private static final long FIVE_MINUTES = 300_000_000_000L;
+
+    private record Run(GuestSession.Result result, String out, String err, String console) {}
+
+    private static DefaultGuest.Prepared guest(String script) {
+        try {
+            return DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(List.of("sh", "-c", script)))
+                    .verbosely(true));
+        } catch (ImageException e) {
+            return Assumptions.abort(e.getMessage());
+        }
+    }
+
+    private static Run run(DefaultGuest.Prepared guest) {
+        var out = new ByteArrayOutputStream();
+        var err = new ByteArrayOutputStream();
+        var console = new ByteArrayOutputStream();
+        var streams = new GuestSession.Streams(out, err, console, InputStream.nullInputStream(), false);
+        var setup = new Machine.Setup(512L << 20, 64L << 20, 0, false, Machine.Input.NONE);
+        GuestSession.Result result = new GuestSession(setup, streams, false, () -> {}).run(guest, FIVE_MINUTES);
+        return new Run(
+                result,
+                out.toString(StandardCharsets.UTF_8),
+                err.toString(StandardCharsets.UTF_8),
+                console.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void commandFindsSgxAndItsStreamsAndStatusArriveAndTwoRunsAreTheSame() {
+        DefaultGuest.Prepared guest =
+                guest("uname -r; grep -c -w sgx /proc/cpuinfo; ls /dev/sgx_enclave; echo complaint >&2; exit 7");
+        Run first = run(guest);
+        assertThat(first.out()).matches("[0-9][^\n]*-cloud-amd64\n1\n/dev/sgx_enclave\n");
+        assertThat(first.err()).isEqualTo("complaint\n");
+        assertThat(first.result().status()).isEqualTo(7);
+        assertThat(first.console()).contains("sgx: EPC section");
+        assertThat(run(guest)).isEqualTo(first);
+    }
+}
