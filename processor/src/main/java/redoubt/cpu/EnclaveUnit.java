@@ -14,7 +14,7 @@ public interface EnclaveUnit {
     /** Instruction fetch. */
     int FETCH = 4;
 
-    /** ENCLS, at CPL 0 and enabled; the leaf is in EAX. Faults by throwing the processor's {@link GuestFault}. */
+    /** ENCLS, with all its checks; the leaf is in EAX. Faults by throwing the processor's {@link GuestFault}. */
     void encls(Cpu cpu);
 
     /** ENCLU. */
@@ -25,6 +25,14 @@ public interface EnclaveUnit {
 
     /** Whether the processor is in enclave mode. */
     boolean inEnclave();
+
+    /**
+     * Whether the processor is in an enclave that was entered without debug opt-in: breakpoints and single-stepping are
+     * suppressed (SDM vol. 3D section 40.2).
+     */
+    default boolean debugOptOut() {
+        return false;
+    }
 
     /** Whether a linear address lies in the current enclave's ELRANGE; false outside enclave mode. */
     boolean inElrange(long linear);

@@ -40,9 +40,13 @@ public final class Engine {
                 }
                 boolean single = c.interruptShadow || (c.flags & Flags.TF) != 0;
                 boolean trap = (c.flags & Flags.TF) != 0;
+                boolean inside = c.enclave.inEnclave();
                 c.interruptShadow = false;
                 c.limit = single ? c.instructions + 1 : end;
                 boolean completed = blocks();
+                if (completed && c.enclave.inEnclave() != inside) {
+                    trap = (c.flags & Flags.TF) != 0; // an entry suppresses single-stepping, an exit takes it up again
+                }
                 if (trap && completed) {
                     c.dr[6] |= 0x4000;
                     deliver(1, -1, 0, Interrupts.EXCEPTION);
@@ -72,10 +76,12 @@ public final class Engine {
     }
 
     private void deliver(int vector, int errorCode, long address, int kind) {
+        long reported = address;
         if (c.enclave.inEnclave()) {
             c.enclave.asynchronousExit(c, kind == Interrupts.HARDWARE ? -1 : vector, errorCode, address);
+            reported &= -4096; // CR2 does not tell more than the page
         }
-        Interrupts.deliver(c, vector, errorCode, address, kind);
+        Interrupts.deliver(c, vector, errorCode, reported, kind);
     }
 
     /** Executes blocks until the limit, delivering the faults they raise; false if the last one faulted. */

@@ -210,6 +210,11 @@ public final class SgxUnit implements EnclaveUnit {
     }
 
     @Override
+    public boolean debugOptOut() {
+        return enclaveMode && !debugOptIn;
+    }
+
+    @Override
     public boolean inElrange(long linear) {
         return enclaveMode && Long.compareUnsigned(linear - elrangeBase, elrangeSize) < 0;
     }

@@ -11,9 +11,11 @@ import java.security.SecureRandom;
 import java.security.Signature;
 import java.security.interfaces.RSAPublicKey;
 import java.security.spec.RSAKeyGenParameterSpec;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Set;
 import redoubt.cpu.CodeCache;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
@@ -22,6 +24,7 @@ import redoubt.cpu.LocalApic;
 import redoubt.cpu.Mem;
 import redoubt.cpu.Platform;
 import redoubt.memory.PhysicalMemory;
+import redoubt.x86.Feature;
 
 /**
  * A 64-bit processor with paging, RAM, and an EPC window, whose leaf functions a test calls directly. RAM and the EPC window
@@ -62,7 +65,9 @@ final class SgxRig {
         PhysicalMemory memory = new PhysicalMemory();
         memory.addRam(0, ram);
         memory.addEpc(EPC, (EPC_PAGES + 1) * 4096L, offset -> offset >> 12 < EPC_PAGES ? (int) (offset >> 12) : -1);
-        c = new Cpu(0, new CpuModel(CpuModel.defaults(), 1), memory, new CodeCache(), new NoPlatform(), new NoApic());
+        Set<Feature> features = EnumSet.copyOf(CpuModel.defaults());
+        features.add(Feature.SGX);
+        c = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), new NoPlatform(), new NoApic());
         unit = new SgxUnit(platform);
         c.enclave = unit;
         put(TABLES, TABLES + 0x1000 | 7);
@@ -77,6 +82,7 @@ final class SgxRig {
         c.xcr0 = 3;
         c.fpControl = 0x37F;
         c.codeMode = 64;
+        c.segmentBase[1] = 0;
         c.segmentAccess[1] = 0xA09B;
         c.segmentAccess[3] = 0xC093;
         c.cpl(0);

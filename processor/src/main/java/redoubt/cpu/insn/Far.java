@@ -486,10 +486,17 @@ public final class Far {
     // ---- software interrupts
 
     public static void int3(Cpu c) {
+        if (c.enclave.inEnclave()) {
+            // SDM vol. 3D section 40.4: a fault there, or not allowed at all
+            throw c.enclave.debugOptOut() ? c.invalidOpcode() : c.fault(3, -1);
+        }
         Interrupts.deliver(c, 3, -1, 0, Interrupts.INT3);
     }
 
     public static void int1(Cpu c) {
+        if (c.enclave.debugOptOut()) {
+            throw c.invalidOpcode();
+        }
         Interrupts.deliver(c, 1, -1, 0, Interrupts.ICEBP);
     }
 

@@ -213,6 +213,9 @@ public final class Stack {
             changeable &= 0xFFFF;
         }
         long old = c.rflags();
+        if (c.enclave.debugOptOut()) {
+            image &= ~(long) Flags.TF;
+        }
         c.rflags(old & ~changeable & ~(long) Flags.RF | image & changeable);
         long changed = old ^ c.flags;
         if ((changed & Flags.AC) != 0) {
