@@ -74,7 +74,8 @@ final class IntegerRows {
         t.row("XADD", "0F.C0", "+Eb,+Gb", "Alu.xadd", "lock");
         t.row("XADD", "0F.C1", "+Ev,+Gv", "Alu.xadd", "lock");
         t.row("CMPXCHG", "0F.B0", "+Eb,Gb", "Alu.cmpxchg", "lock");
-        t.row("CMPXCHG", "0F.B1", "+Ev,Gv", "Alu.cmpxchg", "lock");
+        t.row("CMPXCHG", "0F.B1", "+Ev,Gv", "Alu.cmpxchg", "lock", "mem");
+        t.row("CMPXCHG", "0F.B1", "+Ev,Gv", "Alu.cmpxchgRegister", "raw", "sized", "mod3");
         t.row("CMPXCHG8B", "0F.C7/1", "M ", "Alu.cmpxchg8b", "lock", "sized", "mem");
         t.row("CBW", "98", "", "Alu.extendAccumulator", "sized");
         t.row("CWD", "99", "", "Alu.signAccumulator", "sized");
@@ -104,7 +105,7 @@ final class IntegerRows {
         t.row("XCHG", "90+r", "+Zv,+Av", "Move.xchg");
         t.row("NOP", "NP.90", "", "Move.nop", "norexb");
         t.row("NOP", "66.90", "", "Move.nop", "norexb");
-        t.row("PAUSE", "F3.90", "", "Move.pause", "end");
+        t.row("PAUSE", "F3.90", "", "Move.pause", "end", "norexb"); // with REX.B: XCHG with R8
         t.row("NOP", "0F.1F", "=Ev", "Move.nop", "raw");
         for (int opcode = 0x18; opcode <= 0x1E; opcode++) { // hint space: reserved NOPs, prefetches, ENDBR
             t.row("NOP", "0F." + hex(opcode), "=Ev", "Move.nop", "raw");

@@ -85,6 +85,27 @@ final class BlockBuilder {
         return page;
     }
 
+    /**
+     * Whether the instruction at this address, which faulted on a non-canonical operand, used the stack segment for it: by an
+     * RSP or RBP base without override, or implicitly. SDM vol. 3A 6.15, #SS.
+     */
+    boolean addressesStack(long linear) {
+        int length = 0;
+        int status;
+        do { // a byte more at a time: what was executed can be fetched, what follows it perhaps not
+            bytes[length] = HOST.get(JAVA_BYTE, c.mmu.hostForFetch(linear + length));
+            length++;
+            status = decoder.decode(insn, bytes, 0, length, c.codeMode);
+        } while (status == Decoder.TRUNCATED && length < 15);
+        if (status != Decoder.OK || insn.row == null) {
+            return false;
+        }
+        boolean explicit = insn.memory && insn.segment < 4 && insn.defaultSegment() == 2;
+        String semantics = insn.row.semantics;
+        boolean implicit = semantics.startsWith("Stack.") || semantics.startsWith("Flow.");
+        return explicit || implicit && (!insn.memory || c.r[4] << 16 >> 16 != c.r[4]);
+    }
+
     private void emit(long word) {
         words[count++] = word;
     }
@@ -109,7 +130,13 @@ final class BlockBuilder {
         boolean ends = row.has("end");
         boolean two = kind >= Kinds.FIRST && Kinds.isTwoWord(Kinds.ALL.get(kind - Kinds.FIRST));
         if (row.has("string")) {
-            emit(Op.pack(kind, insn.segment < 0 ? 3 : insn.segment, insn.repeat == 0 ? 0 : insn.repeat == 0xF3 ? 1 : 2, addressSize(), 0, 0));
+            emit(Op.pack(
+                    kind,
+                    insn.segment < 0 ? 3 : insn.segment,
+                    insn.repeat == 0 ? 0 : insn.repeat == 0xF3 ? 1 : 2,
+                    addressSize(),
+                    0,
+                    0));
             return ends;
         }
         if (row.has("addr")) {
@@ -136,6 +163,10 @@ final class BlockBuilder {
             modRm |= operand.usesModRm();
         }
         if (!insn.memory) {
+            if (relative && next + insn.immediate != (int) (next + insn.immediate)) {
+                emit(Kinds.UNIMPLEMENTED); // a displacement within a page of 2 GiB does not fit the packed form
+                return true;
+            }
             if (relative) {
                 emit(Op.pack(kind, a, b, 0, 0, (int) (next + insn.immediate)));
                 return ends;
@@ -145,9 +176,10 @@ final class BlockBuilder {
                     : (int) insn.immediate;
             emit(Op.pack(kind, a, b, row.vex ? insn.vvvv : 0, 0, two ? 0 : immediate));
             if (two) {
-                emit(row.has("two")
-                        ? insn.immediate & 0xFFFF_FFFFL | (long) insn.immediate2 << 32
-                        : second(row, insn.immediate));
+                emit(
+                        row.has("two")
+                                ? insn.immediate & 0xFFFF_FFFFL | (long) insn.immediate2 << 32
+                                : second(row, insn.immediate));
             }
             return ends;
         }
@@ -165,9 +197,10 @@ final class BlockBuilder {
         }
         memoryOperand(row, kind, a, next);
         if (two) {
-            emit(row.vex || row.operands.stream().anyMatch(o -> o.kind() == 'L')
-                    ? insn.immediate & 0xFFFF_FFFFL | (long) insn.vvvv << 32 | (insn.immediate >> 4 & 15) << 40
-                    : insn.immediate);
+            emit(
+                    row.vex || row.operands.stream().anyMatch(o -> o.kind() == 'L')
+                            ? insn.immediate & 0xFFFF_FFFFL | (long) insn.vvvv << 32 | (insn.immediate >> 4 & 15) << 40
+                            : insn.immediate);
         }
         return ends;
     }
@@ -208,9 +241,8 @@ final class BlockBuilder {
             emit(Op.pack(Kinds.EA_ABSOLUTE, 0, Op.PAGE, 0, 0, 0));
             emit(displacement);
         } else {
-            int segment = noSegment
-                    ? EffectiveAddress.NO_SEGMENT
-                    : insn.segment < 0 ? insn.defaultSegment() : insn.segment;
+            int segment =
+                    noSegment ? EffectiveAddress.NO_SEGMENT : insn.segment < 0 ? insn.defaultSegment() : insn.segment;
             emit(Op.pack(Kinds.EA_GENERAL, 0, base, orZero(index), insn.scale, (int) displacement));
             emit(general(segment, row));
         }

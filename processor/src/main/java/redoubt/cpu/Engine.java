@@ -141,7 +141,7 @@ public final class Engine {
                 } else {
                     c.rip = rip;
                 }
-                if (fault.nonCanonical && running && usesStack(page)) {
+                if (fault.nonCanonical && running && builder.addressesStack(c.rip + c.segmentBase[1])) {
                     fault.vector = 12;
                 }
                 c.instructions++; // a faulting instruction takes time too: no endless loop of faults within a budget
@@ -175,12 +175,6 @@ public final class Engine {
         }
         c.instructions = before + executed;
         c.rip = ripAt(linearPage + (page.offsets[stop] & 0xFFFF));
-    }
-
-    /** Whether the operation that faulted addressed memory through RSP or RBP. */
-    private boolean usesStack(CodePage page) {
-        int base = Op.b(page.ops[c.at]);
-        return base == 4 || base == 5;
     }
 
     private String bytesAtRip() {

@@ -3,6 +3,7 @@ package redoubt.cpu.insn;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.Flags;
 import redoubt.cpu.Mem;
+import redoubt.x86.Op;
 
 /**
  * Integer arithmetic and logic, and the flag instructions: SDM vol. 2, each instruction's "Operation" and "Flags
@@ -366,6 +367,31 @@ public final class Alu {
         }
         c.r[0] = a;
         return a;
+    }
+
+    /** CMPXCHG of two registers, 16 bits. */
+    public static void cmpxchgRegister16(Cpu c, long op) {
+        long old = c.r[Op.b(op)];
+        int value = cmpxchg16(c, (int) old & 0xFFFF, (int) c.r[Op.a(op)] & 0xFFFF);
+        if (c.fr == 0) {
+            c.r[Op.b(op)] = old & ~0xFFFFL | value & 0xFFFF;
+        }
+    }
+
+    /** CMPXCHG of two registers, 32 bits: the destination's high half is cleared only when it is written. */
+    public static void cmpxchgRegister32(Cpu c, long op) {
+        int value = cmpxchg32(c, (int) c.r[Op.b(op)], (int) c.r[Op.a(op)]);
+        if (c.fr == 0) {
+            c.r[Op.b(op)] = value & LOW32;
+        }
+    }
+
+    /** CMPXCHG of two registers, 64 bits. */
+    public static void cmpxchgRegister64(Cpu c, long op) {
+        long value = cmpxchg64(c, c.r[Op.b(op)], c.r[Op.a(op)]);
+        if (c.fr == 0) {
+            c.r[Op.b(op)] = value;
+        }
     }
 
     /** CMPXCHG8B with a 16-bit operand size, which makes no difference. */

@@ -14,7 +14,12 @@ final class AcceptedDifferences {
     private static final String FILE = "intel-versus-amd.txt";
 
     /** One line of the list. */
-    record Entry(Pattern mnemonic, Pattern fields, String reason) {}
+    record Entry(Pattern mnemonic, Pattern fields, String reason) {
+        boolean explains(String key) {
+            return fields.matcher(key).matches()
+                    || fields.matcher(key.replace("@fault", "")).matches();
+        }
+    }
 
     private final List<Entry> entries;
 
@@ -53,8 +58,7 @@ final class AcceptedDifferences {
         String reason = "";
         for (Difference.Field field : difference.fields()) {
             Optional<Entry> entry = entries.stream()
-                    .filter(e -> e.mnemonic.matcher(mnemonic).matches()
-                            && e.fields.matcher(difference.key(field)).matches())
+                    .filter(e -> e.mnemonic.matcher(mnemonic).matches() && e.explains(difference.key(field)))
                     .findFirst();
             if (entry.isEmpty()) {
                 return Optional.empty();

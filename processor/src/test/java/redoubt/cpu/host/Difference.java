@@ -71,9 +71,14 @@ public final class Difference {
         return fields;
     }
 
-    /** The field's name as the list of accepted differences writes it: {@code outcome:HOST>OURS} for the outcome. */
+    /**
+     * The field's name as the list of accepted differences writes it: {@code outcome:HOST>OURS} for the outcome, and with
+     * {@code @fault} behind if the instruction faulted on the host.
+     */
     String key(Field field) {
-        return field.name.equals("outcome") ? "outcome:" + letter(host.outcome) + ">" + letter(ours) : field.name;
+        String name =
+                field.name.equals("outcome") ? "outcome:" + letter(host.outcome) + ">" + letter(ours) : field.name;
+        return host.outcome.kind == Outcome.Kind.EXCEPTION ? name + "@fault" : name;
     }
 
     private static String letter(Outcome outcome) {

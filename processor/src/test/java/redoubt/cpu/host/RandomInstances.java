@@ -630,10 +630,14 @@ final class RandomInstances {
         }
         code[n++] = (byte) opcodeByte;
         int head = n;
+        if (n + tailLength > 15) { // too many prefixes: without those that need not be there
+            lock = false;
+            repeat = 0;
+            segment = 0;
+            assemble(opcodeByte);
+            return;
+        }
         for (int i = 0; i < tailLength; i++) {
-            if (n == 15) {
-                throw new IllegalStateException(row + ": longer than 15 bytes");
-            }
             code[n++] = tail[i];
         }
         out.length = n;
