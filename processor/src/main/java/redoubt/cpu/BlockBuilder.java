@@ -122,7 +122,7 @@ final class BlockBuilder {
             return true;
         }
         if (status != Decoder.OK || row == null) {
-            emit(isEscape(offset) ? Kinds.UNIMPLEMENTED : Kinds.UNDEFINED);
+            emit(Kinds.UNDEFINED);
             return true;
         }
         int next = offset + insn.length;
@@ -263,22 +263,5 @@ final class BlockBuilder {
 
     private int addressSize() {
         return insn.addressSize == 16 ? 0 : insn.addressSize == 32 ? 1 : 2;
-    }
-
-    /** Whether the undefined encoding is an x87 escape or VEX: instructions that exist but are not implemented here yet. */
-    private boolean isEscape(int offset) {
-        int at = offset;
-        while (at < offset + insn.length && isPrefix(bytes[at] & 0xFF)) {
-            at++;
-        }
-        int opcode = bytes[at] & 0xFF;
-        return opcode >= 0xD8 && opcode <= 0xDF;
-    }
-
-    private boolean isPrefix(int value) {
-        return switch (value) {
-            case 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3 -> true;
-            default -> insn.mode == 64 && (value & 0xF0) == 0x40;
-        };
     }
 }
