@@ -18,7 +18,7 @@ import redoubt.machine.Machine;
 class DefaultGuestSystemTest {
     private static final long FIVE_MINUTES = 300_000_000_000L;
 
-    private record Run(GuestSession.Result result, String out, String err, String console) {}
+    record Run(GuestSession.Result result, String out, String err, String console) {}
 
     private static DefaultGuest.Prepared guest(String script) {
         try {
@@ -29,7 +29,7 @@ class DefaultGuestSystemTest {
         }
     }
 
-    private static Run run(DefaultGuest.Prepared guest) {
+    static Run run(DefaultGuest.Prepared guest) {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var console = new ByteArrayOutputStream();

@@ -1,0 +1,96 @@
+package redoubt.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import redoubt.image.DebPackage;
+import redoubt.image.DefaultGuest;
+import redoubt.image.GuestCommand;
+import redoubt.image.GuestInit;
+import redoubt.image.ImageCache;
+import redoubt.image.ImageException;
+import redoubt.image.Progress;
+
+/**
+ * The kernel's own SGX selftest, built here by gcc from Debian's source and run through the in-tree driver of Debian's
+ * kernel. Skipped where there is no Debian source, gcc, make, tar or xz.
+ */
+class KernelSelftestSystemTest {
+    private static final String SOURCE = "linux-source-6.1";
+    private static final List<String> PARTS = List.of("tools", "arch/x86", "scripts", "include");
+
+    private static Path debian(String name) {
+        try {
+            return DefaultGuest.debianPackage(name, ImageCache.ofUser(), Progress.NONE);
+        } catch (ImageException e) {
+            return Assumptions.abort(e.getMessage());
+        }
+    }
+
+    private static void need(String tool) {
+        boolean present = Stream.of(System.getenv().getOrDefault("PATH", "").split(":"))
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, tool)));
+        Assumptions.assumeTrue(present, "skipped: no " + tool + " on this machine");
+    }
+
+    /** Runs a tool to its end; its output is the message if it fails. */
+    private static void execute(Path log, List<String> command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        assertThat(process.waitFor(5, TimeUnit.MINUTES)).as("%s within 5 minutes", command.getFirst()).isTrue();
+        assertThat(process.exitValue()).as(Files.readString(log)).isZero();
+    }
+
+    /** Builds test_sgx and its enclave; returns their folder. */
+    private static Path build(Path work) throws IOException, InterruptedException {
+        need("gcc");
+        need("make");
+        need("tar");
+        need("xz");
+        Path root = work.resolve("root");
+        DebPackage.of(debian(SOURCE)).unpack(root, path -> path.endsWith(SOURCE + ".tar.xz"));
+        DebPackage.of(debian("libssl-dev")).unpack(root, path -> path.contains("/include/") || path.endsWith(".a"));
+        Path log = work.resolve("log");
+        List<String> untar = new ArrayList<>(List.of("tar", "-C", work.toString(), "-xJf"));
+        untar.add(root.resolve("usr/src/" + SOURCE + ".tar.xz").toString());
+        PARTS.forEach(part -> untar.add(SOURCE + "/" + part));
+        execute(log, untar);
+        Path built = Files.createDirectory(work.resolve("sgx"));
+        String gcc = String.format(
+                Locale.ROOT,
+                "gcc -static -I%1$s/usr/include -I%1$s/usr/include/x86_64-linux-gnu -L%1$s/usr/lib/x86_64-linux-gnu",
+                root);
+        String selftest = work.resolve(SOURCE + "/tools/testing/selftests/sgx").toString();
+        execute(log, List.of("make", "-C", selftest, "OUTPUT=" + built, "CC=" + gcc));
+        Path bundle = Files.createDirectory(work.resolve("bundle"));
+        for (String name : List.of("test_sgx", "test_encl.elf")) {
+            Files.copy(built.resolve(name), bundle.resolve(name));
+        }
+        assertThat(bundle.resolve("test_sgx").toFile().setExecutable(true)).isTrue();
+        return bundle;
+    }
+
+    @Test
+    void allSixteenTestsOfTheKernelsSgxSelftestPass(@TempDir Path work) throws IOException, InterruptedException {
+        Path bundle = build(work);
+        DefaultGuest.Prepared guest = DefaultGuest.prepare(DefaultGuest.Options.of(
+                        GuestCommand.of(List.of("sh", "-c", "cd /t && ./test_sgx; s=$?; dmesg | grep -c WARNING; exit $s")))
+                .copying(List.of(GuestInit.Copy.parse(bundle + ":/t"))));
+        DefaultGuestSystemTest.Run run = DefaultGuestSystemTest.run(guest);
+        assertThat(run.out()).contains("# Totals: pass:16 fail:0 xfail:0 xpass:0 skip:0 error:0");
+        assertThat(run.out()).as("no WARN of the driver in dmesg").endsWith("\n0\n");
+        assertThat(run.result().status()).isZero();
+    }
+}
