@@ -12,6 +12,8 @@ package redoubt.x86;
  * 27..28 scale           log2
  * 32..63 imm             displacement of a memory operand, else the immediate or relative target, signed
  *
+ * relative branches: 17..29 page offset of the next instruction, 32..63 displacement
+ *
  * second word, memory forms: 0..31 immediate, 32..36 VEX.vvvv, 40..44 register of imm8[7:4]
  * second word, otherwise: a 64-bit immediate
  * </pre>
@@ -69,6 +71,11 @@ public final class Op {
                 | (long) index << 22
                 | (long) scale << 27
                 | (long) imm << 32;
+    }
+
+    /** Packs a relative branch: page offset of the instruction after it, and displacement. */
+    public static long packBranch(int kind, int next, int displacement) {
+        return kind | (long) next << 17 | (long) displacement << 32;
     }
 
     /** VEX.vvvv in a second word. */

@@ -129,6 +129,10 @@ final class BlockBuilder {
         int kind = Kinds.of(row, insn.operandSize, insn.memory && row.hasMemoryForm(), insn.l == 1);
         boolean ends = row.has("end");
         boolean two = kind >= Kinds.FIRST && Kinds.isTwoWord(Kinds.ALL.get(kind - Kinds.FIRST));
+        if (isUnusualAddress(row)) {
+            emit(Kinds.UNIMPLEMENTED);
+            return true;
+        }
         if (row.has("string")) {
             emit(Op.pack(
                     kind,
@@ -163,12 +167,8 @@ final class BlockBuilder {
             modRm |= operand.usesModRm();
         }
         if (!insn.memory) {
-            if (relative && next + insn.immediate != (int) (next + insn.immediate)) {
-                emit(Kinds.UNIMPLEMENTED); // a displacement within a page of 2 GiB does not fit the packed form
-                return true;
-            }
             if (relative) {
-                emit(Op.pack(kind, a, b, 0, 0, (int) (next + insn.immediate)));
+                emit(Op.packBranch(kind, next, (int) insn.immediate));
                 return ends;
             }
             int immediate = row.semantics.equals("Stack.enter")
@@ -203,6 +203,15 @@ final class BlockBuilder {
                             : insn.immediate);
         }
         return ends;
+    }
+
+    /** Whether the row works its address out further by itself and would do that wrong for this address size or segment. */
+    private boolean isUnusualAddress(Row row) {
+        boolean implicit = row.mnemonic.startsWith("MASKMOV");
+        boolean bitString = row.has("bitstring") && insn.memory;
+        return insn.mode == 64
+                && (implicit || bitString)
+                && (insn.addressSize != 64 || implicit && insn.segment >= 0);
     }
 
     private long second(Row row, long immediate) {

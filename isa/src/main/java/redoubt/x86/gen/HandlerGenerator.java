@@ -28,6 +28,10 @@ import redoubt.x86.Row;
  */
 public final class HandlerGenerator {
     private static final int PER_CLASS = 256;
+
+    /** Code page, plus the offset of the next instruction in it, plus the displacement. */
+    private static final String BRANCH_TARGET = "r[17] + (op >>> 17 & 0x1FFF) + (op >> 32)";
+
     private final Path semantics;
     private final Map<String, String> sources = new HashMap<>();
     private final List<String> missing = new ArrayList<>();
@@ -99,8 +103,8 @@ public final class HandlerGenerator {
                 && row.operands.stream().anyMatch(Operand::isVector)) {
             line(out, "c.checkSse();");
         }
-        boolean mmx = row.operands.stream().anyMatch(o -> o.isMmx() && !(kind.memory() && isMemory(o)));
-        if (row.operands.stream().anyMatch(Operand::isMmx)) {
+        boolean mmx = row.operands.stream().anyMatch(o -> o.isMmx() && !(kind.memory() && o.kind() == 'Q'));
+        if (mmx) { // CVTPI2PS and CVTPI2PD from memory touch no MMX state
             line(out, "c.checkMmx();");
         }
         String function = functionName(kind);
@@ -199,7 +203,7 @@ public final class HandlerGenerator {
         Operand first = row.operands.get(0);
         String test = function + "(c)";
         if (first.kind() == 'J') {
-            String target = "r[17] + (op >> 32)";
+            String target = BRANCH_TARGET;
             line(out, "if (" + test + ") "
                     + (kind.size() == 64 ? "c.rip = " + target : "Flow.jump" + kind.size() + "(c, " + target + ")") + ";");
         } else if (row.operands.size() == 1) {
@@ -292,7 +296,7 @@ public final class HandlerGenerator {
             case 'M':
                 return "ea";
             case 'J':
-                return "r[17] + (op >> 32)";
+                return BRANCH_TARGET;
             case '1':
                 return "1";
             case 'c':
