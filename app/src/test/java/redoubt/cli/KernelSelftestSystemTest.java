@@ -49,7 +49,9 @@ class KernelSelftestSystemTest {
                 .redirectErrorStream(true)
                 .redirectOutput(log.toFile())
                 .start();
-        assertThat(process.waitFor(5, TimeUnit.MINUTES)).as("%s within 5 minutes", command.getFirst()).isTrue();
+        assertThat(process.waitFor(5, TimeUnit.MINUTES))
+                .as("%s within 5 minutes", command.getFirst())
+                .isTrue();
         assertThat(process.exitValue()).as(Files.readString(log)).isZero();
     }
 
@@ -85,8 +87,8 @@ class KernelSelftestSystemTest {
     @Test
     void allSixteenTestsOfTheKernelsSgxSelftestPass(@TempDir Path work) throws IOException, InterruptedException {
         Path bundle = build(work);
-        DefaultGuest.Prepared guest = DefaultGuest.prepare(DefaultGuest.Options.of(
-                        GuestCommand.of(List.of("sh", "-c", "cd /t && ./test_sgx; s=$?; dmesg | grep -c WARNING; exit $s")))
+        DefaultGuest.Prepared guest = DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(
+                        List.of("sh", "-c", "cd /t && ./test_sgx; s=$?; dmesg | grep -c WARNING; exit $s")))
                 .copying(List.of(GuestInit.Copy.parse(bundle + ":/t"))));
         DefaultGuestSystemTest.Run run = DefaultGuestSystemTest.run(guest);
         assertThat(run.out()).contains("# Totals: pass:16 fail:0 xfail:0 xpass:0 skip:0 error:0");

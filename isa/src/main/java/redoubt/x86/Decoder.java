@@ -278,7 +278,9 @@ public final class Decoder {
         out.row = found;
         int operandSize;
         if (mode == 64) {
-            operandSize = out.w != 0 || found.has("f64") ? 64 : operandPrefix && found.prefix != 0x66 ? 16 : found.has("d64") ? 64 : 32;
+            operandSize = out.w != 0 || found.has("f64")
+                    ? 64
+                    : operandPrefix && found.prefix != 0x66 ? 16 : found.has("d64") ? 64 : 32;
         } else {
             operandSize = (mode == 32) != (operandPrefix && found.prefix != 0x66) ? 32 : 16;
         }
@@ -377,7 +379,8 @@ public final class Decoder {
                         case 's' -> signed8();
                         case 'w' -> signed16();
                         case 'z' -> out.operandSize == 16 ? signed16() : signed32();
-                        case 'v' -> out.operandSize == 16 ? signed16() : out.operandSize == 32 ? signed32() : signed64();
+                        case 'v' ->
+                            out.operandSize == 16 ? signed16() : out.operandSize == 32 ? signed32() : signed64();
                         case 'f' -> { // far pointer: offset, then selector
                             long offset = out.operandSize == 16 ? signed16() & 0xFFFF : signed32() & 0xFFFF_FFFFL;
                             out.immediate2 = signed16() & 0xFFFF;
@@ -385,8 +388,7 @@ public final class Decoder {
                         }
                         default -> throw new IllegalStateException(row + ": immediate " + operand.size());
                     };
-                case 'J' ->
-                    value = operand.size() == 'b' ? signed8() : out.operandSize == 16 ? signed16() : signed32();
+                case 'J' -> value = operand.size() == 'b' ? signed8() : out.operandSize == 16 ? signed16() : signed32();
                 case 'O' -> {
                     out.memory = true;
                     out.displacement = out.addressSize == 64

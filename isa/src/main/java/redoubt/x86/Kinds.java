@@ -43,10 +43,10 @@ public final class Kinds {
     public static final List<Kind> ALL;
 
     private static final List<String> HOT_MNEMONICS = List.of(
-            "MOV", "CMP", "ADD", "TEST", "MOVZX", "JMP", "PUSH", "POP", "MOVSXD", "LEA", "CALL", "SUB", "RET", "NOP", "XOR",
-            "AND", "SHR", "DEC", "SAR", "SHL", "OR", "NOT", "INC", "MOVSX", "SBB", "IMUL", "ROL", "BT", "NEG", "BTR",
-            "BSWAP", "ADC", "XCHG", "ROR", "CDQE", "CDQ", "LEAVE", "MUL", "DIV", "XADD", "CMPXCHG", "TZCNT", "BTS", "STI",
-            "CLI", "PUSHF", "POPF");
+            "MOV", "CMP", "ADD", "TEST", "MOVZX", "JMP", "PUSH", "POP", "MOVSXD", "LEA", "CALL", "SUB", "RET", "NOP",
+            "XOR", "AND", "SHR", "DEC", "SAR", "SHL", "OR", "NOT", "INC", "MOVSX", "SBB", "IMUL", "ROL", "BT", "NEG",
+            "BTR", "BSWAP", "ADC", "XCHG", "ROR", "CDQE", "CDQ", "LEAVE", "MUL", "DIV", "XADD", "CMPXCHG", "TZCNT",
+            "BTS", "STI", "CLI", "PUSHF", "POPF");
 
     private static final int[][] BY_ROW;
 

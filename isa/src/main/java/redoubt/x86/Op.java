@@ -65,12 +65,7 @@ public final class Op {
 
     /** Packs the fields; see the class comment for their ranges. */
     public static long pack(int kind, int a, int b, int index, int scale, int imm) {
-        return kind
-                | (long) a << 12
-                | (long) b << 17
-                | (long) index << 22
-                | (long) scale << 27
-                | (long) imm << 32;
+        return kind | (long) a << 12 | (long) b << 17 | (long) index << 22 | (long) scale << 27 | (long) imm << 32;
     }
 
     /** Packs a relative branch: page offset of the instruction after it, and displacement. */

@@ -26,7 +26,10 @@ public record Operand(char kind, char size, boolean reads, boolean writes) {
         char access = text.charAt(0);
         String rest = access == '=' || access == '+' ? text.substring(1) : text;
         return new Operand(
-                rest.charAt(0), rest.length() > 1 ? rest.charAt(1) : ' ', access != '=', access == '=' || access == '+');
+                rest.charAt(0),
+                rest.length() > 1 ? rest.charAt(1) : ' ',
+                access != '=',
+                access == '=' || access == '+');
     }
 
     /** Whether ModRM must be fetched for this operand. */

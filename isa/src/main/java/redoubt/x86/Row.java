@@ -133,9 +133,7 @@ public final class Row {
 
     /** Whether there is an operand that may be memory or register, so that both forms exist. */
     public boolean hasMemoryForm() {
-        return !has("mod3")
-                && modRm < 0
-                && operands.stream().anyMatch(Operand::mayBeMemory);
+        return !has("mod3") && modRm < 0 && operands.stream().anyMatch(Operand::mayBeMemory);
     }
 
     /** Whether the register form exists. */
@@ -150,10 +148,7 @@ public final class Row {
 
     /** How specific the row is: a more specific one is tried first. */
     int rank() {
-        return (modRm >= 0 ? 8 : 0)
-                + (prefix != ANY_PREFIX ? 4 : 0)
-                + (reg >= 0 ? 2 : 0)
-                + (w >= 0 ? 1 : 0);
+        return (modRm >= 0 ? 8 : 0) + (prefix != ANY_PREFIX ? 4 : 0) + (reg >= 0 ? 2 : 0) + (w >= 0 ? 1 : 0);
     }
 
     @Override

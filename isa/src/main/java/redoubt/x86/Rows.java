@@ -39,7 +39,12 @@ public final class Rows {
 
         /** A row that leaves the status flags named in {@code undefined} (letters of OSZAPC) undefined. */
         RowList undef(
-                String undefined, String mnemonic, String encoding, String operands, String semantics, String... flags) {
+                String undefined,
+                String mnemonic,
+                String encoding,
+                String operands,
+                String semantics,
+                String... flags) {
             rows.add(new Row(mnemonic, encoding, operands, semantics, feature, undefined, flags));
             return this;
         }

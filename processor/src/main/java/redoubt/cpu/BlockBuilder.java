@@ -209,9 +209,7 @@ final class BlockBuilder {
     private boolean isUnusualAddress(Row row) {
         boolean implicit = row.mnemonic.startsWith("MASKMOV");
         boolean bitString = row.has("bitstring") && insn.memory;
-        return insn.mode == 64
-                && (implicit || bitString)
-                && (insn.addressSize != 64 || implicit && insn.segment >= 0);
+        return insn.mode == 64 && (implicit || bitString) && (insn.addressSize != 64 || implicit && insn.segment >= 0);
     }
 
     private long second(Row row, long immediate) {
@@ -252,7 +250,9 @@ final class BlockBuilder {
         } else {
             int segment =
                     noSegment ? EffectiveAddress.NO_SEGMENT : insn.segment < 0 ? insn.defaultSegment() : insn.segment;
-            emit(Op.pack(Kinds.EA_GENERAL, 0, base, orZero(index), insn.scale, (int) displacement));
+            // POP addresses its destination with the incremented rSP, which this operation does not see yet.
+            long popped = row.semantics.equals("Stack.popTo") && insn.base == 4 ? insn.operandSize / 8 : 0;
+            emit(Op.pack(Kinds.EA_GENERAL, 0, base, orZero(index), insn.scale, (int) (displacement + popped)));
             emit(general(segment, row));
         }
         emit(Op.pack(kind, a, Op.TEMP, Op.ZERO, 0, 0));

@@ -77,6 +77,7 @@ public final class Cpu {
     public final MxcsrContext sse = new MxcsrContext();
     /** What the x87 semantics work with; {@link #fpControl} and {@link #fpStatus} are the registers. */
     public final F80Context fp = new F80Context();
+
     public final long[] dr = {0, 0, 0, 0, 0, 0, 0xFFFF0FF0L, 0x400};
 
     // x87: physical registers; TOP in bits 13..11 of the status word.

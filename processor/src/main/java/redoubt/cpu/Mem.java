@@ -6,8 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static redoubt.memory.PhysicalMemory.HOST;
 
-import redoubt.x86.Op;
-
 /**
  * Memory accesses of instructions, by linear address, at the current privilege. The fast path is one compare against the
  * TLB: the tag equals the page of the access's last byte only if the page is present, permitted, plain memory, and the

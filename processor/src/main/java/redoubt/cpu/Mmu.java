@@ -298,9 +298,8 @@ public final class Mmu {
         mmio = null;
         long host;
         if (region != null && region.epc() != null || c.enclave.inElrange(linear)) {
-            int page = region == null || region.epc() == null
-                    ? -1
-                    : region.epc().page(physical - region.base() & -4096);
+            int page =
+                    region == null || region.epc() == null ? -1 : region.epc().page(physical - region.base() & -4096);
             long pageHost = c.enclave.epcHostAddress(c, linear, page, access);
             if (pageHost == 0) {
                 return 0;
@@ -420,9 +419,8 @@ public final class Mmu {
         long physical = translate(linear, access);
         Region region = c.memory.find(physical);
         if (region != null && region.epc() != null || c.enclave.inElrange(linear)) {
-            int page = region == null || region.epc() == null
-                    ? -1
-                    : region.epc().page(physical - region.base() & -4096);
+            int page =
+                    region == null || region.epc() == null ? -1 : region.epc().page(physical - region.base() & -4096);
             c.enclave.epcHostAddress(c, linear, page, access);
         }
     }
@@ -528,7 +526,8 @@ public final class Mmu {
     // ---- instruction fetch
 
     /** The decoded page that holds the linear address, in the current mode. Faults as a fetch. */
-    @Nullable CodePage codePage(long linear) {
+    @Nullable
+    CodePage codePage(long linear) {
         int k = (int) (linear >>> 12) & ENTRIES - 1;
         CodePage[] pages = fetchPages[context];
         if (fetchTags[context][k] == (linear & -4096) && pages[k].mode == c.codeMode) {
@@ -552,9 +551,8 @@ public final class Mmu {
             throw c.generalProtection(0);
         }
         if (region != null && region.epc() != null || c.enclave.inElrange(linear)) {
-            int page = region == null || region.epc() == null
-                    ? -1
-                    : region.epc().page(physical - region.base() & -4096);
+            int page =
+                    region == null || region.epc() == null ? -1 : region.epc().page(physical - region.base() & -4096);
             long pageHost = c.enclave.epcHostAddress(c, linear, page, EnclaveUnit.FETCH);
             return pageHost == 0 ? 0 : pageHost + (linear & 4095);
         }
@@ -567,5 +565,4 @@ public final class Mmu {
             code.protect(page.host);
         }
     }
-
 }

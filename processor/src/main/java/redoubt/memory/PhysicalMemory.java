@@ -33,7 +33,11 @@ public final class PhysicalMemory {
 
     /** One region of the map. */
     public record Region(
-            long base, long size, @Nullable MemorySegment ram, @Nullable EpcWindow epc, @Nullable Mmio mmio) {
+            long base,
+            long size,
+            @Nullable MemorySegment ram,
+            @Nullable EpcWindow epc,
+            @Nullable Mmio mmio) {
         boolean contains(long physical) {
             return physical - base >= 0 && physical - base < size;
         }

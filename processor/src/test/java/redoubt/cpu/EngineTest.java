@@ -46,6 +46,28 @@ class EngineTest {
     }
 
     @Test
+    void popToMemoryAddressesItWithTheIncrementedStackPointerThroughASegmentToo() {
+        try (TestCpu t = TestCpu.longMode()) {
+            t.cpu.r[4] = TestCpu.DATA;
+            t.cpu.segmentBase(4, 0x100);
+            t.run(1, 0x64, 0x4A, 0x8F, 0x84, 0x3C, 0, 0, 0, 0); // pop qword fs:[rsp+r15]
+            assertThat(t.cpu.r[4]).isEqualTo(TestCpu.DATA + 8);
+            t.cpu.r[4] = TestCpu.DATA;
+            t.write(TestCpu.DATA, new byte[] {1, 2, 3, 4, 5, 6, 7, 8});
+            t.run(1, 0x64, 0x4A, 0x8F, 0x84, 0x3C, 0, 0, 0, 0);
+            assertThat(t.read64(TestCpu.DATA + 0x108)).isEqualTo(0x0807060504030201L);
+        }
+    }
+
+    @Test
+    void branchDisplacementNearTwoGibibytesDoesNotWrap() {
+        try (TestCpu t = TestCpu.longMode()) {
+            t.run(1, 0xE9, 0xFE, 0xFF, 0xFF, 0x7F);
+            assertThat(t.cpu.rip).isEqualTo(TestCpu.CODE + 5 + 0x7FFF_FFFEL);
+        }
+    }
+
+    @Test
     void storesAcrossAPageBoundary() {
         try (TestCpu t = TestCpu.longMode()) {
             t.cpu.r[3] = TestCpu.DATA + 4096 - 3;

@@ -65,7 +65,11 @@ public final class HandlerGenerator {
     private String handlers(int number) throws IOException {
         StringBuilder out = new StringBuilder();
         out.append("package redoubt.cpu.gen;\n\nimport redoubt.cpu.*;\nimport redoubt.cpu.insn.*;\n\n");
-        out.append("final class Handlers").append(number).append(" {\n    private Handlers").append(number).append("() {}\n");
+        out.append("final class Handlers")
+                .append(number)
+                .append(" {\n    private Handlers")
+                .append(number)
+                .append("() {}\n");
         for (Kind kind : Kinds.ALL) {
             if (kind.number() / PER_CLASS == number) {
                 out.append(handler(kind));
@@ -78,8 +82,15 @@ public final class HandlerGenerator {
         Row row = kind.row();
         boolean two = Kinds.isTwoWord(kind);
         StringBuilder out = new StringBuilder();
-        out.append("\n    /** ").append(row.mnemonic).append(' ').append(row.encoding).append(", ").append(kind.size());
-        out.append(kind.memory() ? " memory" : "").append(kind.longVector() ? " 256" : "").append(". */\n");
+        out.append("\n    /** ")
+                .append(row.mnemonic)
+                .append(' ')
+                .append(row.encoding)
+                .append(", ")
+                .append(kind.size());
+        out.append(kind.memory() ? " memory" : "")
+                .append(kind.longVector() ? " 256" : "")
+                .append(". */\n");
         out.append("    static void k").append(kind.number()).append("(Cpu c, long op");
         out.append(two ? ", long second" : "").append(") {\n");
         String body = body(kind, two);
@@ -111,7 +122,10 @@ public final class HandlerGenerator {
         boolean inlined = row.semantics.equals("Move.mov") || row.semantics.equals("Move.lea");
         if (!inlined && !exists(function)) {
             missing.add(function);
-            line(out, "throw new UnimplementedException(\"" + row.mnemonic + " (" + row.encoding + ", " + function + ")\");");
+            line(
+                    out,
+                    "throw new UnimplementedException(\"" + row.mnemonic + " (" + row.encoding + ", " + function
+                            + ")\");");
             return out.toString();
         }
         if (row.has("raw")) {
@@ -129,8 +143,10 @@ public final class HandlerGenerator {
         if (kind.memory() && row.has("bitstring")) {
             int n = kind.size();
             String index = n == 64 ? "r[A]" : n == 32 ? "(int) r[A]" : "(short) r[A]";
-            line(out, "ea += ((long) " + index.replace("A", "(int) (op >>> 12) & 31") + " >> " + Integer.numberOfTrailingZeros(n)
-                    + ") * " + n / 8 + ";");
+            line(
+                    out,
+                    "ea += ((long) " + index.replace("A", "(int) (op >>> 12) & 31") + " >> "
+                            + Integer.numberOfTrailingZeros(n) + ") * " + n / 8 + ";");
         }
         List<String> arguments = new ArrayList<>();
         arguments.add("c");
@@ -177,13 +193,23 @@ public final class HandlerGenerator {
             if (kind.memory()) {
                 line(out, "Mem.st16(c, ea, (int) value);");
             } else {
-                line(out, writeRegister(field(destination, kind, two), kind.size(), kind.size() == 64 ? "value" : "(int) value"));
+                line(
+                        out,
+                        writeRegister(
+                                field(destination, kind, two),
+                                kind.size(),
+                                kind.size() == 64 ? "value" : "(int) value"));
             }
             return out.toString();
         }
         line(out, type(destination, kind) + " value = " + value + ";");
         if (second != null) { // the second destination is always a register; the first may be the same one and wins
-            line(out, writeRegister(field(second, kind, two), bits(second, kind), bits(second, kind) == 64 ? "c.out2" : "(int) c.out2"));
+            line(
+                    out,
+                    writeRegister(
+                            field(second, kind, two),
+                            bits(second, kind),
+                            bits(second, kind) == 64 ? "c.out2" : "(int) c.out2"));
         }
         if (kind.memory() && isMemory(destination)) {
             line(out, "Mem.st" + bits(destination, kind) + "(c, ea, value);");
@@ -204,11 +230,20 @@ public final class HandlerGenerator {
         String test = function + "(c)";
         if (first.kind() == 'J') {
             String target = BRANCH_TARGET;
-            line(out, "if (" + test + ") "
-                    + (kind.size() == 64 ? "c.rip = " + target : "Flow.jump" + kind.size() + "(c, " + target + ")") + ";");
+            line(
+                    out,
+                    "if (" + test + ") "
+                            + (kind.size() == 64
+                                    ? "c.rip = " + target
+                                    : "Flow.jump" + kind.size() + "(c, " + target + ")")
+                            + ";");
         } else if (row.operands.size() == 1) {
             String value = test + " ? 1 : 0";
-            line(out, kind.memory() ? "Mem.st8(c, ea, " + value + ");" : writeRegister(field(first, kind, two), 8, value));
+            line(
+                    out,
+                    kind.memory()
+                            ? "Mem.st8(c, ea, " + value + ");"
+                            : writeRegister(field(first, kind, two), 8, value));
         } else {
             line(out, type(first, kind) + " value = " + read(row.operands.get(1), kind, two) + ";");
             String a = field(first, kind, two);
@@ -222,11 +257,15 @@ public final class HandlerGenerator {
         boolean inMemory = kind.memory() && operand.kind() == 'W';
         String index = inMemory ? "Cpu.SCRATCH" : "(" + field(operand, kind, two) + ") * 4";
         if (inMemory && operand.reads()) {
-            boolean aligned = operand.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
+            boolean aligned =
+                    operand.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
             if (kind.longVector() && operand.size() == 'x') {
                 line(out, "Mem.ld256(c, ea, Cpu.SCRATCH);");
             } else {
-                line(out, "Mem.ldVector" + operand.bits(kind.size()) + (aligned ? "Aligned" : "") + "(c, ea, Cpu.SCRATCH);");
+                line(
+                        out,
+                        "Mem.ldVector" + operand.bits(kind.size()) + (aligned ? "Aligned" : "")
+                                + "(c, ea, Cpu.SCRATCH);");
             }
         }
         arguments.add(index);
@@ -248,11 +287,15 @@ public final class HandlerGenerator {
 
     private void storeVector(StringBuilder out, Kind kind, Operand destination) {
         if (kind.memory() && destination.kind() == 'W') {
-            boolean aligned = destination.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
+            boolean aligned =
+                    destination.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
             if (kind.longVector() && destination.size() == 'x') {
                 line(out, "Mem.st256(c, ea, Cpu.SCRATCH);");
             } else {
-                line(out, "Mem.stVector" + destination.bits(kind.size()) + (aligned ? "Aligned" : "") + "(c, ea, Cpu.SCRATCH);");
+                line(
+                        out,
+                        "Mem.stVector" + destination.bits(kind.size()) + (aligned ? "Aligned" : "")
+                                + "(c, ea, Cpu.SCRATCH);");
             }
         } else if (kind.row().vex && !kind.longVector()) {
             line(out, "Mem.clearUpper(c, (" + field(destination, kind, Kinds.isTwoWord(kind)) + ") * 4);");
@@ -270,7 +313,11 @@ public final class HandlerGenerator {
     }
 
     private static String type(Operand operand, Kind kind) {
-        if (operand.kind() == 'S' || operand.kind() == 'C' || operand.kind() == 'D' || operand.kind() == '1' || operand.kind() == 'c') {
+        if (operand.kind() == 'S'
+                || operand.kind() == 'C'
+                || operand.kind() == 'D'
+                || operand.kind() == '1'
+                || operand.kind() == 'c') {
             return "int";
         }
         return bits(operand, kind) == 64 ? "long" : "int";
@@ -366,7 +413,9 @@ public final class HandlerGenerator {
             source = Files.exists(file) ? Files.readString(file) : "";
             sources.put(type, source);
         }
-        return Pattern.compile("static \\w+ " + function.substring(dot + 1) + "\\(").matcher(source).find();
+        return Pattern.compile("static \\w+ " + function.substring(dot + 1) + "\\(")
+                .matcher(source)
+                .find();
     }
 
     // ---- the dispatching switch
@@ -374,9 +423,11 @@ public final class HandlerGenerator {
     private String interpreter() {
         StringBuilder out = new StringBuilder();
         out.append("package redoubt.cpu.gen;\n\nimport redoubt.cpu.*;\n\n");
-        out.append("/** Dispatches packed operations to their handlers. Generated: see redoubt.x86.gen.HandlerGenerator. */\n");
+        out.append(
+                "/** Dispatches packed operations to their handlers. Generated: see redoubt.x86.gen.HandlerGenerator. */\n");
         out.append("public final class Interpreter {\n    private Interpreter() {}\n\n");
-        out.append("    /** Executes {@code n} instructions of a block from {@code ops[i]}; returns the index after them. */\n");
+        out.append(
+                "    /** Executes {@code n} instructions of a block from {@code ops[i]}; returns the index after them. */\n");
         out.append("    public static int block(Cpu c, long[] ops, int i, int n) {\n");
         out.append("        try {\n            do {\n                long op = ops[i];\n");
         out.append("                switch ((int) op & 0xFFF) {\n");
@@ -387,11 +438,17 @@ public final class HandlerGenerator {
         cases(out, Kinds.FIRST, level, "                    ");
         out.append("                    default: i = Interpreter.family(c, op, ops, i); break;\n");
         out.append("                }\n                i++;\n            } while (--n > 0);\n");
-        out.append("            return i;\n        } catch (RuntimeException e) {\n            c.at = i;\n            throw e;\n        }\n    }\n");
+        out.append(
+                "            return i;\n        } catch (RuntimeException e) {\n            c.at = i;\n            throw e;\n        }\n    }\n");
         int families = (Kinds.ALL.size() + Kinds.FIRST + PER_CLASS - 1) / PER_CLASS;
-        out.append("\n    private static int family(Cpu c, long op, long[] ops, int i) {\n        return switch ((int) op >>> 8 & 15) {\n");
+        out.append(
+                "\n    private static int family(Cpu c, long op, long[] ops, int i) {\n        return switch ((int) op >>> 8 & 15) {\n");
         for (int i = 0; i < families; i++) {
-            out.append("            case ").append(i).append(" -> family").append(i).append("(c, op, ops, i);\n");
+            out.append("            case ")
+                    .append(i)
+                    .append(" -> family")
+                    .append(i)
+                    .append("(c, op, ops, i);\n");
         }
         out.append("            default -> throw c.invalidOpcode();\n        };\n    }\n");
         for (int i = 0; i < families; i++) {
@@ -413,7 +470,11 @@ public final class HandlerGenerator {
     private static void cases(StringBuilder out, int from, int to, String indent) {
         for (int number = from; number < to; number++) {
             Kind kind = Kinds.ALL.get(number - Kinds.FIRST);
-            out.append(indent).append("case ").append(number).append(": Handlers").append(number / PER_CLASS);
+            out.append(indent)
+                    .append("case ")
+                    .append(number)
+                    .append(": Handlers")
+                    .append(number / PER_CLASS);
             out.append(".k").append(number).append("(c, op").append(Kinds.isTwoWord(kind) ? ", ops[++i]" : "");
             out.append("); break;\n");
         }
