@@ -68,6 +68,9 @@ final class BlockBuilder {
     CodePage buildStraddling(long linear, int mode) {
         int offset = (int) linear & 4095;
         long first = c.mmu.hostForFetch(linear);
+        if (first == 0) {
+            throw c.invalidOpcode();
+        }
         int inFirst = 4096 - offset;
         MemorySegment.copy(HOST, JAVA_BYTE, first, bytes, offset, inFirst);
         long second = c.mmu.hostForFetch(linear + inFirst);
@@ -93,8 +96,16 @@ final class BlockBuilder {
         int length = 0;
         int status;
         do { // a byte more at a time: what was executed can be fetched, what follows it perhaps not
-            bytes[length] = HOST.get(JAVA_BYTE, c.mmu.hostForFetch(linear + length));
-            length++;
+            long host;
+            try {
+                host = c.mmu.hostForFetch(linear + length);
+            } catch (GuestFault unmapped) { // what ran came from a translation cached before its page table changed
+                return false;
+            }
+            if (host == 0) {
+                return false;
+            }
+            bytes[length++] = HOST.get(JAVA_BYTE, host);
             status = decoder.decode(insn, bytes, 0, length, c.codeMode);
         } while (status == Decoder.TRUNCATED && length < 15);
         if (status != Decoder.OK || insn.row == null) {

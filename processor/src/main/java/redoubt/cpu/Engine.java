@@ -141,11 +141,14 @@ public final class Engine {
                 } else {
                     c.rip = rip;
                 }
+                int vector = fault.vector; // the one GuestFault may be filled anew below
+                int errorCode = fault.errorCode;
+                long address = fault.address;
                 if (fault.nonCanonical && running && builder.addressesStack(c.rip + c.segmentBase[1])) {
-                    fault.vector = 12;
+                    vector = 12;
                 }
                 c.instructions++; // a faulting instruction takes time too: no endless loop of faults within a budget
-                deliver(fault.vector, fault.errorCode, fault.address, Interrupts.EXCEPTION);
+                deliver(vector, errorCode, address, Interrupts.EXCEPTION);
                 return false;
             } catch (Resync resync) {
                 rewind(page, start, linearPage, before);

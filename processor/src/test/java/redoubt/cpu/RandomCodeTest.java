@@ -1,0 +1,52 @@
+package redoubt.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Random bytes at CPL 0: whatever they do ends as a fault, a shutdown, a limit or a named internal error. */
+class RandomCodeTest {
+    private static final int SEEDS = Integer.getInteger("redoubt.random.seeds", 20);
+    private static final long INSTRUCTIONS = Long.getLong("redoubt.random.instructions", 200_000);
+
+    /** Starts random code over and over until so many instructions have run, with new registers each time. */
+    private static void execute(long seed) {
+        Random random = new Random(seed);
+        long executed = 0;
+        while (executed < INSTRUCTIONS) {
+            try (TestCpu t = TestCpu.longMode()) {
+                byte[] code = new byte[64 << 10];
+                random.nextBytes(code);
+                t.write(TestCpu.CODE, code);
+                for (int start = 0; start < 200; start++) {
+                    t.cpu.halted = false;
+                    t.cpu.codeMode = 64;
+                    t.cpu.rip = TestCpu.CODE + random.nextInt(code.length);
+                    for (int i = 0; i < 16; i++) {
+                        t.cpu.r[i] =
+                                random.nextInt(3) == 0 ? random.nextLong() : TestCpu.DATA + random.nextInt(1 << 20);
+                    }
+                    long before = t.cpu.instructions;
+                    try {
+                        t.engine.run(2_000);
+                    } catch (UnimplementedException e) {
+                        assertThat(e.getMessage()).contains("RIP");
+                    }
+                    executed += Math.max(1, t.cpu.instructions - before);
+                }
+            }
+        }
+    }
+
+    @Test
+    void noJavaExceptionEscapesRandomCode() {
+        for (long seed = 1; seed <= SEEDS; seed++) {
+            try {
+                execute(seed);
+            } catch (RuntimeException e) {
+                throw new AssertionError("-Dredoubt.random.seeds: seed " + seed, e);
+            }
+        }
+    }
+}
