@@ -25,7 +25,6 @@ final class BlockBuilder {
     private final short[] offsets = new short[MOST_WORDS];
     private int count;
 
-    /** Rows as two flags each, so that building a block asks no sets. */
     BlockBuilder(Cpu c) {
         this.c = c;
         this.decoder = new Decoder(c.model.features());
@@ -160,7 +159,6 @@ final class BlockBuilder {
         }
         int a = insn.reg;
         int b = insn.rm;
-        boolean modRm = false;
         boolean absolute = false;
         boolean relative = false;
         List<Operand> operands = row.operands;
@@ -175,7 +173,6 @@ final class BlockBuilder {
                 case 'J' -> relative = true;
                 default -> {}
             }
-            modRm |= operand.usesModRm();
         }
         if (!insn.memory) {
             if (relative) {
@@ -208,10 +205,7 @@ final class BlockBuilder {
         }
         memoryOperand(row, kind, a, next);
         if (two) {
-            emit(
-                    row.vex || row.operands.stream().anyMatch(o -> o.kind() == 'L')
-                            ? insn.immediate & 0xFFFF_FFFFL | (long) insn.vvvv << 32 | (insn.immediate >> 4 & 15) << 40
-                            : insn.immediate);
+            emit(second(row, insn.immediate));
         }
         return ends;
     }

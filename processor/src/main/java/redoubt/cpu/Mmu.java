@@ -49,9 +49,6 @@ public final class Mmu {
     /** The control bits that translations depend on, as of the last flush. */
     private long shadow;
 
-    /** Set by {@link #walk}: whether the page is global. */
-    private boolean walkGlobal;
-
     Mmu(Cpu c, CodeCache code) {
         this.c = c;
         this.code = code;
@@ -98,12 +95,6 @@ public final class Mmu {
         }
     }
 
-    /** Forgets the enclave context only: EENTER, EEXIT and their like. */
-    public void flushEnclave() {
-        Arrays.fill(tlbs[ENCLAVE], INVALID);
-        Arrays.fill(fetchTags[ENCLAVE], INVALID);
-    }
-
     /** A page of memory was changed by other means than a store: code decoded from it is no longer valid. */
     public void hostPageWritten(long host) {
         code.written(host & -4096, 0, 4096);
@@ -140,7 +131,6 @@ public final class Mmu {
     }
 
     private long walk(long linear, int access, boolean user, boolean ac) {
-        walkGlobal = false;
         if ((c.cr0 & 0x8000_0000L) == 0) {
             return linear & 0xFFFF_FFFFL;
         }
@@ -202,7 +192,6 @@ public final class Mmu {
                 systemStore(entryAddresses[i], old | want);
             }
         }
-        walkGlobal = (entry & 0x100) != 0;
         long pageMask = (1L << 3 + 9 * level) - 1;
         return entry & ADDRESS & ~pageMask | linear & pageMask;
     }
