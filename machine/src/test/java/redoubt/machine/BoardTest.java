@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import redoubt.cpu.MsrFault;
 import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.Lapic;
-import redoubt.cpu.MsrFault;
 import redoubt.machine.device.ProcessorPins;
 
 /** Plays a kernel on the whole board: what reaches what. */

@@ -1,12 +1,12 @@
 package redoubt.machine.device;
 
-import redoubt.cpu.MsrFault;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import redoubt.cpu.MsrFault;
 import redoubt.machine.VirtualClock;
 
 /** Plays Linux' apic.c on two processors. Oracle: SDM 3A, "Advanced programmable interrupt controller". */
