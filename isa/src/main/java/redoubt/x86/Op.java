@@ -10,6 +10,7 @@ package redoubt.x86;
  * 17..21 b               ModRM.rm register, or the base of a memory operand
  * 22..26 index           index of a memory operand; VEX.vvvv in register forms
  * 27..28 scale           log2
+ * 31     stack           in an instruction's first word: its memory operand is addressed through SS
  * 32..63 imm             displacement of a memory operand, else the immediate or relative target, signed
  *
  * relative branches: 17..29 page offset of the next instruction, 32..63 displacement
@@ -36,6 +37,9 @@ public final class Op {
 
     /** GS base. */
     public static final int GS_BASE = 20;
+
+    /** Mark of an instruction whose explicit memory operand has the stack segment: decides between #SS and #GP. */
+    public static final long STACK = 1L << 31;
 
     private Op() {}
 

@@ -33,7 +33,7 @@ final class X87Rows {
         t.row("WAIT", "9B", "", "X87.fwait");
         t.row("FNINIT", "DB=E3", "", "X87.fninit");
         t.row("FNCLEX", "DB=E2", "", "X87.fnclex");
-        t.row("FLDCW", "D9/5", "Ew", "X87.fldcw", "mem");
+        t.row("FLDCW", "D9/5", "Mw", "X87.fldcw");
         t.row("FNSTCW", "D9/7", "=Ew", "X87.fnstcw", "mem");
         t.row("FNSTSW", "DD/7", "=Ew", "X87.fnstsw", "mem");
         t.row("FNSTSW", "DF=E0", "=Aw", "X87.fnstsw");

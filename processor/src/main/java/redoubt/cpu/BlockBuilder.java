@@ -87,35 +87,6 @@ final class BlockBuilder {
         return page;
     }
 
-    /**
-     * Whether the instruction at this address, which faulted on a non-canonical operand, used the stack segment for it: by an
-     * RSP or RBP base without override, or implicitly. SDM vol. 3A 6.15, #SS.
-     */
-    boolean addressesStack(long linear) {
-        int length = 0;
-        int status;
-        do { // a byte more at a time: what was executed can be fetched, what follows it perhaps not
-            long host;
-            try {
-                host = c.mmu.hostForFetch(linear + length);
-            } catch (GuestFault unmapped) { // what ran came from a translation cached before its page table changed
-                return false;
-            }
-            if (host == 0) {
-                return false;
-            }
-            bytes[length++] = HOST.get(JAVA_BYTE, host);
-            status = decoder.decode(insn, bytes, 0, length, c.codeMode);
-        } while (status == Decoder.TRUNCATED && length < 15);
-        if (status != Decoder.OK || insn.row == null) {
-            return false;
-        }
-        boolean explicit = insn.memory && insn.segment < 4 && insn.defaultSegment() == 2;
-        String semantics = insn.row.semantics;
-        boolean implicit = semantics.startsWith("Stack.") || semantics.startsWith("Flow.");
-        return explicit || implicit && (!insn.memory || c.r[4] << 16 >> 16 != c.r[4]);
-    }
-
     private void emit(long word) {
         words[count++] = word;
     }
@@ -203,7 +174,11 @@ final class BlockBuilder {
             emit(Op.pack(kind, a, Op.TEMP, Op.ZERO, 0, 0));
             return ends;
         }
+        int first = count;
         memoryOperand(row, kind, a, next);
+        if ((insn.segment < 0 ? insn.defaultSegment() : insn.segment) == 2) {
+            words[first] |= Op.STACK;
+        }
         if (two) {
             emit(second(row, insn.immediate));
         }

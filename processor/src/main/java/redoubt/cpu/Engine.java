@@ -144,7 +144,7 @@ public final class Engine {
                 int vector = fault.vector; // the one GuestFault may be filled anew below
                 int errorCode = fault.errorCode;
                 long address = fault.address;
-                if (fault.nonCanonical && running && builder.addressesStack(c.rip + c.segmentBase[1])) {
+                if (fault.nonCanonical && running && (page.ops[firstWord(page, start)] & Op.STACK) != 0) {
                     vector = 12;
                 }
                 c.instructions++; // a faulting instruction takes time too: no endless loop of faults within a budget
@@ -178,6 +178,15 @@ public final class Engine {
         }
         c.instructions = before + executed;
         c.rip = ripAt(linearPage + (page.offsets[stop] & 0xFFFF));
+    }
+
+    /** Index of the first word of the operation where the block stopped. */
+    private int firstWord(CodePage page, int start) {
+        int first = c.at;
+        while (first > start && page.offsets[first - 1] == page.offsets[first]) {
+            first--;
+        }
+        return first;
     }
 
     private String bytesAtRip() {

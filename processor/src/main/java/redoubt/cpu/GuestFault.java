@@ -13,7 +13,7 @@ public final class GuestFault extends RuntimeException {
     public int errorCode;
     /** CR2 for a page fault. */
     public long address;
-    /** For #GP that becomes #SS when the operand was addressed through the stack segment. */
+    /** For #GP that becomes #SS when the instruction's operand is addressed through the stack segment. */
     public boolean nonCanonical;
 
     GuestFault() {

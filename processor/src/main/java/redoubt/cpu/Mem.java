@@ -147,6 +147,36 @@ public final class Mem {
         }
     }
 
+    // ---- the stack in 64-bit mode: a non-canonical address is #SS(0)
+
+    public static long pop64(Cpu c, long linear) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k] == (linear + 7 & -4096)) {
+            return HOST.get(JAVA_LONG_UNALIGNED, linear + t[k + 2]);
+        }
+        checkStack(c, linear, 8);
+        return c.mmu.load(linear, 8);
+    }
+
+    public static void push64(Cpu c, long linear, long value) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k + 1] == (linear + 7 & -4096)) {
+            HOST.set(JAVA_LONG_UNALIGNED, linear + t[k + 2], value);
+        } else {
+            checkStack(c, linear, 8);
+            c.mmu.store(linear, 8, value);
+        }
+    }
+
+    /** #SS(0) unless all bytes of a stack access in 64-bit mode are canonical. */
+    public static void checkStack(Cpu c, long linear, int bytes) {
+        if (!Mmu.canonical(linear) || !Mmu.canonical(linear + bytes - 1)) {
+            throw c.fault(12, 0);
+        }
+    }
+
     // ---- vectors, to and from Cpu.x
 
     public static void ld128(Cpu c, long linear, int index) {

@@ -118,7 +118,7 @@ public final class Mmu {
         return walk(linear, access, c.cpl == 3, (c.flags & Flags.AC) != 0);
     }
 
-    private static boolean canonical(long linear) {
+    static boolean canonical(long linear) {
         return linear << 16 >> 16 == linear;
     }
 

@@ -62,9 +62,7 @@ public final class TransferStack {
 
     private long address(long offset, int size) {
         if (flat) {
-            if (offset << 16 >> 16 != offset || offset + size - 1 << 16 >> 16 != offset + size - 1) {
-                throw c.fault(12, 0);
-            }
+            Mem.checkStack(c, offset, size);
             return offset;
         }
         long last = offset + size - 1;

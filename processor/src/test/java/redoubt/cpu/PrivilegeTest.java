@@ -105,6 +105,56 @@ class PrivilegeTest {
         throw new AssertionError("no fault");
     }
 
+    // ---- #SS or #GP for an address that is not canonical
+
+    private static final long NOT_CANONICAL = 0x8000_0000_1000L;
+
+    /** Runs one instruction that faults and returns the vector, by the handler it ended in. */
+    private int vectorOf(int... code) {
+        for (int vector = 0; vector < 32; vector++) {
+            gate(vector, HANDLER + 16L * vector, 0x8E, 1);
+        }
+        t.run(1, code);
+        assertThat(c.rip).isBetween(HANDLER, HANDLER + 0x200);
+        return (int) (c.rip - HANDLER) >> 4;
+    }
+
+    @Test
+    void aNonCanonicalStackIsAStackFaultOfWhatPushesAndPops() {
+        c.r[4] = NOT_CANONICAL;
+        assertThat(vectorOf(0x50)).isEqualTo(12); // push rax
+        c.r[4] = NOT_CANONICAL;
+        assertThat(vectorOf(0xC3)).isEqualTo(12); // ret
+        c.r[4] = NOT_CANONICAL;
+        assertThat(vectorOf(0x66, 0x50)).isEqualTo(12); // push ax
+        c.r[4] = 0x7FFF_FFFF_FFFCL;
+        assertThat(vectorOf(0x58)).isEqualTo(12); // pop rax, its upper half over the edge
+        c.r[5] = NOT_CANONICAL;
+        assertThat(vectorOf(0xC9)).isEqualTo(12); // leave
+    }
+
+    @Test
+    void anOperandThroughTheStackPointerIsAStackFaultAndAnotherIsNotWhateverTheInstruction() {
+        c.r[4] = NOT_CANONICAL;
+        c.r[3] = NOT_CANONICAL;
+        assertThat(vectorOf(0x8B, 0x44, 0x24, 0x10)).isEqualTo(12); // mov eax, [rsp+16]
+        c.r[4] = NOT_CANONICAL;
+        assertThat(vectorOf(0xFF, 0x13)).isEqualTo(13); // call [rbx]
+        assertThat(vectorOf(0xFF, 0x33)).isEqualTo(13); // push [rbx]
+        c.r[4] = NOT_CANONICAL;
+        assertThat(vectorOf(0x64, 0x8B, 0x44, 0x24, 0x10)).isEqualTo(13); // mov eax, fs:[rsp+16]
+        c.r[4] = NOT_CANONICAL;
+        assertThat(vectorOf(0x67, 0xFF, 0x33)).isEqualTo(12); // push [ebx], which is at 0 and can be read
+    }
+
+    @Test
+    void aPendingX87ExceptionComesBeforeTheOperandOfFldcw() {
+        c.fpControl = 0x37E;
+        c.fpStatus = 0x8081;
+        c.r[3] = NOT_CANONICAL;
+        assertThat(vectorOf(0xD9, 0x2B)).isEqualTo(16); // fldcw [rbx]
+    }
+
     // ---- events in IA-32e mode
 
     @Test

@@ -101,9 +101,12 @@ public final class TestCpu implements AutoCloseable {
         return test;
     }
 
-    /** Writes bytes into RAM. */
+    /** Writes bytes into RAM, code that has run included. */
     public TestCpu write(long address, byte[] bytes) {
         MemorySegment.copy(bytes, 0, ram, ValueLayout.JAVA_BYTE, address, bytes.length);
+        for (long page = address & -4096; page < address + bytes.length; page += 4096) {
+            cpu.mmu.hostPageWritten(ram.address() + page);
+        }
         return this;
     }
 

@@ -1,6 +1,7 @@
 package redoubt.cpu.insn;
 
 import redoubt.cpu.Cpu;
+import redoubt.cpu.Mem;
 
 /** Segmentation of implicit operands: the stack and the string instructions. SDM vol. 3A 5.3 and 5.5. */
 final class Addressing {
@@ -13,6 +14,9 @@ final class Addressing {
      */
     static long linear(Cpu c, int segment, long offset, int bytes, boolean write) {
         if (c.codeMode == 64) {
+            if (segment == 2) {
+                Mem.checkStack(c, offset, bytes);
+            }
             return segment >= 4 ? c.segmentBase[segment] + offset : offset;
         }
         if (!fits(c, segment, offset, bytes, write)) {

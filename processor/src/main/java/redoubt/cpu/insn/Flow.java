@@ -123,7 +123,7 @@ public final class Flow {
     }
 
     public static void ret64(Cpu c) {
-        long target = canonical(c, Mem.ld64(c, c.r[4]));
+        long target = canonical(c, Mem.pop64(c, c.r[4]));
         c.r[4] += 8;
         c.rip = target;
     }
@@ -141,7 +141,7 @@ public final class Flow {
     }
 
     public static void retPop64(Cpu c, int bytes) {
-        long target = canonical(c, Mem.ld64(c, c.r[4]));
+        long target = canonical(c, Mem.pop64(c, c.r[4]));
         c.r[4] += 8L + bytes;
         c.rip = target;
     }

@@ -65,7 +65,7 @@ public final class Stack {
 
     public static void push64(Cpu c, long value) {
         long pointer = c.r[4] - 8;
-        Mem.st64(c, pointer, value);
+        Mem.push64(c, pointer, value);
         c.r[4] = pointer;
     }
 
@@ -79,7 +79,7 @@ public final class Stack {
 
     public static long pop64(Cpu c) {
         long pointer = c.r[4];
-        long value = Mem.ld64(c, pointer);
+        long value = Mem.pop64(c, pointer);
         c.r[4] = pointer + 8;
         return value;
     }
@@ -294,7 +294,7 @@ public final class Stack {
 
     public static void leave64(Cpu c) {
         long frame = c.r[5];
-        c.r[5] = Mem.ld64(c, frame);
+        c.r[5] = Mem.pop64(c, frame);
         c.r[4] = frame + 8;
     }
 

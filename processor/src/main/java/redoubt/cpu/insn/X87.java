@@ -181,10 +181,10 @@ public final class X87 {
         c.fpStatus &= ~0x80FF;
     }
 
-    public static void fldcw(Cpu c, int control) {
+    public static void fldcw(Cpu c, long address) {
         checkAvailable(c);
         checkPending(c);
-        loadControl(c, control);
+        loadControl(c, Mem.ld16(c, address));
         summarise(c);
     }
 

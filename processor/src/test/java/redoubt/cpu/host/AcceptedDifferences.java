@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** The list of differences between the host and the manual that Redoubt follows; see the head of the file it reads. */
 final class AcceptedDifferences {
@@ -16,8 +17,9 @@ final class AcceptedDifferences {
     /** One line of the list. */
     record Entry(Pattern mnemonic, Pattern fields, String reason) {
         boolean explains(String key) {
-            return fields.matcher(key).matches()
-                    || fields.matcher(key.replace("@fault", "")).matches();
+            String without = key.replace("@base", "");
+            return Stream.of(key, key.replace("@fault", ""), without, without.replace("@fault", ""))
+                    .anyMatch(k -> fields.matcher(k).matches());
         }
     }
 

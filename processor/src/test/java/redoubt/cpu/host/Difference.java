@@ -73,12 +73,13 @@ public final class Difference {
 
     /**
      * The field's name as the list of accepted differences writes it: {@code outcome:HOST>OURS} for the outcome, and with
-     * {@code @fault} behind if the instruction faulted on the host.
+     * {@code @base} behind if FS or GS has a base, then {@code @fault} if the instruction faulted on the host.
      */
     String key(Field field) {
         String name =
                 field.name.equals("outcome") ? "outcome:" + letter(host.outcome) + ">" + letter(ours) : field.name;
-        return host.outcome.kind == Outcome.Kind.EXCEPTION ? name + "@fault" : name;
+        boolean based = (of.initial.fsBase | of.initial.gsBase) != 0;
+        return name + (based ? "@base" : "") + (host.outcome.kind == Outcome.Kind.EXCEPTION ? "@fault" : "");
     }
 
     private static String letter(Outcome outcome) {
