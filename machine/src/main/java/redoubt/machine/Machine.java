@@ -4,12 +4,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import redoubt.cpu.Cpu;
+import redoubt.cpu.CpuGeneration;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.Platform;
 import redoubt.cpu.Reset;
@@ -128,8 +130,9 @@ public final class Machine implements AutoCloseable {
                 finish(End.RESET, "");
             }
         });
-        SgxPackage sgx = setup.epcBytes() > 0 ? sgxPackage() : null;
-        this.vm = new Vm(model(sgx, layout), new Wires(), sgx);
+        CpuModel model = model(layout);
+        SgxPackage sgx = setup.epcBytes() > 0 ? sgxPackage(model) : null;
+        this.vm = new Vm(model, new Wires(), sgx);
         mapMemory();
         if (sgx != null) {
             vm.addVirtualEpc(layout.epcBase(), new VirtualEpc(sgx.epc(), layout.epcBytes()));
@@ -142,27 +145,25 @@ public final class Machine implements AutoCloseable {
         clock.whenEarlier(vcpu::kick);
     }
 
-    /** What the processor shows: everything that its rooms implement. */
-    private static CpuModel model(@Nullable SgxPackage sgx, MemoryLayout layout) {
-        EnumSet<Feature> features = EnumSet.copyOf(CpuModel.defaults());
-        features.addAll(
-                EnumSet.of(Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2, Feature.AES, Feature.PCLMULQDQ, Feature.SHA));
-        if (sgx == null) {
+    /** Without EPC there is no SGX, as on a computer whose firmware has set no memory aside for it. */
+    private static CpuModel model(MemoryLayout layout) {
+        Set<Feature> features = EnumSet.copyOf(CpuGeneration.DEFAULT.features());
+        if (layout.epcBytes() == 0) {
+            features.remove(Feature.SGX);
             return new CpuModel(features, 1);
         }
-        features.add(Feature.SGX);
-        return new CpuModel(features, 1).withSgxLeaves(sgx.capabilities().leaves(layout.epcBase(), layout.epcBytes()));
+        return new CpuModel(features, 1).withEpc(List.of(new CpuModel.EpcSection(layout.epcBase(), layout.epcBytes())));
     }
 
     /** A package of this machine's own; its keys come from the seed, so that a run can be repeated. */
-    private SgxPackage sgxPackage() {
+    private SgxPackage sgxPackage(CpuModel model) {
         byte[] root = new byte[32];
         byte[] boot = new byte[32];
         SplittableRandom keys = new SplittableRandom(setup.seed());
         keys.nextBytes(root);
         keys.nextBytes(boot);
         Epc epc = new Epc(epcArena, (int) (setup.epcBytes() / PAGE));
-        return new SgxPackage(epc, SgxCapabilities.standard(3), root, boot);
+        return new SgxPackage(epc, SgxCapabilities.of(model), root, boot);
     }
 
     private void mapMemory() {

@@ -1,5 +1,10 @@
 package redoubt.cpu;
 
+import static redoubt.x86.CpuidBit.EAX;
+import static redoubt.x86.CpuidBit.EBX;
+import static redoubt.x86.CpuidBit.ECX;
+import static redoubt.x86.CpuidBit.EDX;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -7,123 +12,40 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import redoubt.x86.CpuidBit;
 import redoubt.x86.Feature;
 
 /**
  * What a processor says of itself: CPUID (SDM vol. 2A, CPUID; vol. 1 chapter 20), and what control registers it has
- * accordingly. Immutable. Vendor and model are those of an Ice Lake server, because system software reads time-stamp
- * frequency (leaf 0x15) and SGX (leaf 0x12) from that vendor only.
+ * accordingly. Immutable. The vendor is Intel, because system software reads time-stamp frequency (leaf 0x15) and SGX
+ * (leaf 0x12) from that vendor only; family, model and stepping are the {@link CpuGeneration}'s.
+ *
+ * <p>What one bit tells is a row of {@link Feature}; numbers are in {@link #cpuid}.
  */
 public final class CpuModel {
     /** Frequency of the time-stamp counter and of the core crystal clock, which are the same: leaf 0x15. */
     public static final long TSC_HZ = 1_000_000_000L;
 
-    /** Leaf 0x12, which depends on the package and on what a hypervisor lets a guest see. */
-    @FunctionalInterface
-    public interface SgxLeaves {
-        /** Fills EAX, EBX, ECX, EDX of a sub-leaf. */
-        void read(int subLeaf, int[] registers);
-    }
+    /**
+     * A section of enclave page cache as leaf 0x12 tells of it.
+     *
+     * @param base guest-physical address, a multiple of 4096
+     * @param bytes size, a multiple of 4096
+     */
+    public record EpcSection(long base, long bytes) {}
 
-    private static final int EAX = 0;
-    private static final int EBX = 1;
-    private static final int ECX = 2;
-    private static final int EDX = 3;
+    /** Leaf 0x12, sub-leaf 0, EDX: log2 of the largest enclave, 2^36 bytes in 64-bit mode and 2^31 else. */
+    public static final int ENCLAVE_SIZES = 0x241F;
 
     private static final int MAX_BASIC = 0x16;
     private static final int MAX_EXTENDED = 0x80000008;
-    private static final int SIGNATURE = 0x000606A6;
     private static final int PHYSICAL_BITS = 46;
     private static final int LINEAR_BITS = 48;
-    private static final byte[] BRAND = "Redoubt software processor @ 1.00GHz".getBytes(StandardCharsets.US_ASCII);
-
-    /** One enumeration bit. */
-    private record Bit(Feature feature, int leaf, int subLeaf, int register, int bit) {}
-
-    private static final List<Bit> BITS = List.of(
-            base(1, EDX, 2), // DE
-            base(1, EDX, 3), // PSE
-            base(1, EDX, 4), // TSC
-            base(1, EDX, 5), // MSR
-            base(1, EDX, 6), // PAE
-            base(1, EDX, 8), // CX8
-            base(1, EDX, 9), // APIC
-            base(1, EDX, 11), // SEP
-            base(1, EDX, 12), // MTRR
-            base(1, EDX, 13), // PGE
-            base(1, EDX, 15), // CMOV
-            base(1, EDX, 16), // PAT
-            base(1, EDX, 17), // PSE-36
-            base(1, EDX, 19), // CLFSH
-            base(1, EDX, 24), // FXSR
-            new Bit(Feature.X87, 1, 0, EDX, 0),
-            new Bit(Feature.MMX, 1, 0, EDX, 23),
-            new Bit(Feature.SSE, 1, 0, EDX, 25),
-            new Bit(Feature.SSE2, 1, 0, EDX, 26),
-            new Bit(Feature.SSE3, 1, 0, ECX, 0),
-            new Bit(Feature.PCLMULQDQ, 1, 0, ECX, 1),
-            new Bit(Feature.MONITOR, 1, 0, ECX, 3),
-            new Bit(Feature.VMX, 1, 0, ECX, 5),
-            new Bit(Feature.SMX, 1, 0, ECX, 6),
-            new Bit(Feature.SSSE3, 1, 0, ECX, 9),
-            new Bit(Feature.FMA, 1, 0, ECX, 12),
-            new Bit(Feature.CX16, 1, 0, ECX, 13),
-            new Bit(Feature.PCID, 1, 0, ECX, 17),
-            new Bit(Feature.SSE4_1, 1, 0, ECX, 19),
-            new Bit(Feature.SSE4_2, 1, 0, ECX, 20),
-            new Bit(Feature.X2APIC, 1, 0, ECX, 21),
-            new Bit(Feature.MOVBE, 1, 0, ECX, 22),
-            new Bit(Feature.POPCNT, 1, 0, ECX, 23),
-            new Bit(Feature.TSC_DEADLINE, 1, 0, ECX, 24),
-            new Bit(Feature.AES, 1, 0, ECX, 25),
-            new Bit(Feature.XSAVE, 1, 0, ECX, 26),
-            new Bit(Feature.AVX, 1, 0, ECX, 28),
-            new Bit(Feature.F16C, 1, 0, ECX, 29),
-            new Bit(Feature.RDRAND, 1, 0, ECX, 30),
-            new Bit(Feature.HYPERVISOR, 1, 0, ECX, 31),
-            new Bit(Feature.ARAT, 6, 0, EAX, 2),
-            new Bit(Feature.FSGSBASE, 7, 0, EBX, 0),
-            new Bit(Feature.TSC_ADJUST, 7, 0, EBX, 1),
-            new Bit(Feature.SGX, 7, 0, EBX, 2),
-            new Bit(Feature.BMI1, 7, 0, EBX, 3),
-            new Bit(Feature.AVX2, 7, 0, EBX, 5),
-            new Bit(Feature.SMEP, 7, 0, EBX, 7),
-            new Bit(Feature.BMI2, 7, 0, EBX, 8),
-            new Bit(Feature.FAST_STRINGS, 7, 0, EBX, 9), // ERMS
-            new Bit(Feature.INVPCID, 7, 0, EBX, 10),
-            base(7, EBX, 13), // FCS and FDS deprecated
-            new Bit(Feature.RDSEED, 7, 0, EBX, 18),
-            new Bit(Feature.ADX, 7, 0, EBX, 19),
-            new Bit(Feature.SMAP, 7, 0, EBX, 20),
-            new Bit(Feature.CLFLUSHOPT, 7, 0, EBX, 23),
-            new Bit(Feature.CLWB, 7, 0, EBX, 24),
-            new Bit(Feature.SHA, 7, 0, EBX, 29),
-            new Bit(Feature.UMIP, 7, 0, ECX, 2),
-            new Bit(Feature.PKU, 7, 0, ECX, 3),
-            new Bit(Feature.RDPID, 7, 0, ECX, 22),
-            new Bit(Feature.SGX, 7, 0, ECX, 30), // SGX_LC
-            new Bit(Feature.FAST_STRINGS, 7, 0, EDX, 4), // FSRM
-            new Bit(Feature.ARCH_CAPABILITIES, 7, 0, EDX, 29),
-            new Bit(Feature.XSAVEOPT, 0xD, 1, EAX, 0),
-            new Bit(Feature.XSAVEC, 0xD, 1, EAX, 1),
-            new Bit(Feature.XSAVEC, 0xD, 1, EAX, 2), // XGETBV with ECX = 1
-            new Bit(Feature.XSAVES, 0xD, 1, EAX, 3),
-            new Bit(Feature.LAHF, 0x80000001, 0, ECX, 0),
-            new Bit(Feature.LZCNT, 0x80000001, 0, ECX, 5),
-            base(0x80000001, ECX, 8), // PREFETCHW
-            base(0x80000001, EDX, 20), // NX
-            new Bit(Feature.PAGES_1G, 0x80000001, 0, EDX, 26),
-            new Bit(Feature.RDTSCP, 0x80000001, 0, EDX, 27),
-            base(0x80000001, EDX, 29), // LM
-            new Bit(Feature.INVARIANT_TSC, 0x80000007, 0, EDX, 8));
-
-    private static Bit base(int leaf, int register, int bit) {
-        return new Bit(Feature.BASE, leaf, 0, register, bit);
-    }
 
     private final Set<Feature> features;
     private final int processors;
-    private final SgxLeaves sgx;
+    private final CpuGeneration generation;
+    private final List<EpcSection> epc;
 
     /**
      * A model with these features. Those that need another are dropped with it, as AVX2 without AVX.
@@ -132,25 +54,38 @@ public final class CpuModel {
      * @param processors logical processors in the package
      */
     public CpuModel(Set<Feature> features, int processors) {
-        this(closed(features), processors, (subLeaf, registers) -> Arrays.fill(registers, 0));
+        this(CpuGeneration.DEFAULT, features, processors);
     }
 
-    private CpuModel(Set<Feature> features, int processors, SgxLeaves sgx) {
+    /** A model that gives itself out for a processor of this generation, with these features. */
+    public CpuModel(CpuGeneration generation, Set<Feature> features, int processors) {
+        this(generation, Feature.closed(features), processors, List.of());
+    }
+
+    private CpuModel(CpuGeneration generation, Set<Feature> features, int processors, List<EpcSection> epc) {
         if (processors < 1 || processors > 128) {
             throw new IllegalArgumentException(processors + " processors: 1 to 128 are possible");
         }
+        this.generation = generation;
         this.features = features;
         this.processors = processors;
-        this.sgx = sgx;
+        this.epc = epc;
     }
 
-    /** The same model with leaf 0x12 from {@code leaves}. */
-    public CpuModel withSgxLeaves(SgxLeaves leaves) {
-        return new CpuModel(features, processors, leaves);
+    /** The same model with these sections of EPC in leaf 0x12. */
+    public CpuModel withEpc(List<EpcSection> sections) {
+        return new CpuModel(generation, features, processors, List.copyOf(sections));
     }
 
-    /** What every model can present: the features whose whole behaviour is implemented; AVX is not yet. */
-    public static Set<Feature> defaults() {
+    /** The same model without the features that {@code shown} lacks, and what needs them. */
+    public CpuModel limitedTo(Set<Feature> shown) {
+        EnumSet<Feature> both = EnumSet.copyOf(features);
+        both.retainAll(shown);
+        return new CpuModel(generation, Feature.closed(both), processors, epc);
+    }
+
+    /** What a model can present: the features whose whole behaviour is implemented; AVX is not yet. */
+    public static Set<Feature> implemented() {
         return EnumSet.of(
                 Feature.BASE,
                 Feature.X87,
@@ -176,6 +111,7 @@ public final class CpuModel {
                 Feature.XSAVE,
                 Feature.XSAVEOPT,
                 Feature.XSAVEC,
+                Feature.XGETBV1,
                 Feature.XSAVES,
                 Feature.CX16,
                 Feature.LAHF,
@@ -196,27 +132,21 @@ public final class CpuModel {
                 Feature.SMEP,
                 Feature.UMIP,
                 Feature.PAGES_1G,
-                Feature.FAST_STRINGS,
-                Feature.ARCH_CAPABILITIES);
-    }
-
-    private static Set<Feature> closed(Set<Feature> asked) {
-        EnumSet<Feature> result = EnumSet.of(Feature.BASE);
-        result.addAll(asked);
-        boolean xsave = result.contains(Feature.XSAVE);
-        if (!xsave) {
-            result.removeAll(Set.of(Feature.XSAVEOPT, Feature.XSAVEC, Feature.XSAVES, Feature.AVX));
-        }
-        if (!result.contains(Feature.XSAVEC)) {
-            result.remove(Feature.XSAVES);
-        }
-        if (!result.contains(Feature.AVX)) { // VEX-encoded or with 256-bit state
-            result.removeAll(Set.of(Feature.AVX2, Feature.FMA, Feature.F16C));
-        }
-        if (!result.contains(Feature.PCID)) {
-            result.remove(Feature.INVPCID);
-        }
-        return result;
+                Feature.ERMS,
+                Feature.FSRM,
+                Feature.ARCH_CAPABILITIES,
+                Feature.SGX,
+                Feature.SGX_LC,
+                Feature.SGX1,
+                Feature.SGX2,
+                Feature.SGX_EDECCSSA,
+                Feature.SGX_EXINFO,
+                Feature.SGX_DEBUG,
+                Feature.SGX_MODE64,
+                Feature.SGX_PROVISIONKEY,
+                Feature.SGX_TOKENKEY,
+                Feature.SGX_KSS,
+                Feature.SGX_AEX_NOTIFY);
     }
 
     /** Whether the model presents a feature. */
@@ -227,6 +157,21 @@ public final class CpuModel {
     /** All features presented. */
     public Set<Feature> features() {
         return EnumSet.copyOf(features);
+    }
+
+    /** What the model gives itself out for. */
+    public CpuGeneration generation() {
+        return generation;
+    }
+
+    /** Logical processors in the package. */
+    public int processors() {
+        return processors;
+    }
+
+    /** The sections of EPC that it tells of. */
+    public List<EpcSection> epc() {
+        return epc;
     }
 
     /** MAXPHYADDR. */
@@ -255,6 +200,11 @@ public final class CpuModel {
             return 0;
         }
         return 1 | (has(Feature.SSE) ? 2 : 0) | (has(Feature.AVX) ? 4 : 0) | (has(Feature.PKU) ? 1 << 9 : 0);
+    }
+
+    /** Bits of XFRM that an enclave may have: leaf 0x12, sub-leaf 1, EDX:ECX. */
+    public long xfrmAllowed() {
+        return xcr0Allowed() | 3;
     }
 
     // ---- the XSAVE area, leaf 0xD
@@ -293,12 +243,24 @@ public final class CpuModel {
             at = MAX_BASIC; // beyond the last leaf: the data of the highest basic one
         }
         values(c, at, subLeaf, registers);
-        boolean subLeaved = at == 7 || at == 0xD;
-        for (Bit bit : BITS) {
-            if (bit.leaf == at && (!subLeaved || bit.subLeaf == subLeaf) && has(bit.feature)) {
-                registers[bit.register] |= 1 << bit.bit;
+        boolean subLeaved = at == 7 || at == 0xD || at == 0x12;
+        int row = subLeaved ? subLeaf : 0;
+        for (int register = 0; register < 4; register++) {
+            registers[register] |= featureBits(at, row, register);
+        }
+    }
+
+    /** The bits that the model's features set in a register of a sub-leaf; leaves without sub-leaves have only 0. */
+    public int featureBits(int leaf, int subLeaf, int register) {
+        int bits = 0;
+        for (Feature feature : features) {
+            for (CpuidBit bit : feature.bits()) {
+                if (bit.leaf() == leaf && bit.subLeaf() == subLeaf && bit.register() == register) {
+                    bits |= 1 << bit.bit();
+                }
             }
         }
+        return bits;
     }
 
     private void values(Cpu c, int leaf, int subLeaf, int[] registers) {
@@ -306,7 +268,7 @@ public final class CpuModel {
             case 0 -> set(registers, MAX_BASIC, 0x756E6547, 0x6C65746E, 0x49656E69); // GenuineIntel
             case 1 -> {
                 boolean osxsave = (c.cr4 & 1 << 18) != 0;
-                registers[EAX] = SIGNATURE;
+                registers[EAX] = generation.signature();
                 registers[EBX] = c.apicId << 24 | Integer.highestOneBit(2 * processors - 1) << 16 | 8 << 8;
                 registers[ECX] = osxsave ? 1 << 27 : 0;
                 registers[EDX] = processors > 1 ? 1 << 28 : 0; // HTT
@@ -325,8 +287,8 @@ public final class CpuModel {
             case 0xB -> topology(c, subLeaf, registers);
             case 0xD -> xsave(c, subLeaf, registers);
             case 0x12 -> {
-                if (has(Feature.SGX)) {
-                    sgx.read(subLeaf, registers);
+                if (has(Feature.SGX1)) {
+                    sgx(subLeaf, registers);
                 }
             }
             case 0x15 -> set(registers, 1, 1, (int) TSC_HZ, 0);
@@ -399,8 +361,27 @@ public final class CpuModel {
         }
     }
 
-    private static void brand(int part, int[] registers) {
-        ByteBuffer text = ByteBuffer.wrap(Arrays.copyOf(BRAND, 48)).order(ByteOrder.LITTLE_ENDIAN);
+    /** SDM vol. 3D section 34.7.2; what is a feature's bit comes from its row. */
+    private void sgx(int subLeaf, int[] registers) {
+        if (subLeaf == 0) {
+            registers[EDX] = ENCLAVE_SIZES;
+        } else if (subLeaf == 1) {
+            registers[ECX] = (int) xfrmAllowed();
+            registers[EDX] = (int) (xfrmAllowed() >>> 32);
+        } else if (subLeaf > 1 && subLeaf - 2 < epc.size()) {
+            EpcSection section = epc.get(subLeaf - 2);
+            set(
+                    registers,
+                    (int) section.base & 0xFFFFF000 | 1,
+                    (int) (section.base >>> 32) & 0xFFFFF,
+                    (int) section.bytes & 0xFFFFF000 | 1, // confidentiality and integrity
+                    (int) (section.bytes >>> 32) & 0xFFFFF);
+        }
+    }
+
+    private void brand(int part, int[] registers) {
+        byte[] brand = generation.brand().getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer text = ByteBuffer.wrap(Arrays.copyOf(brand, 48)).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < 4; i++) {
             registers[i] = text.getInt((part - 2) * 16 + 4 * i);
         }

@@ -2,6 +2,7 @@ package redoubt.cpu;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import redoubt.x86.Feature;
@@ -33,11 +34,17 @@ public final class Msrs {
     public static final int KERNEL_GS_BASE = 0xC0000102;
     public static final int TSC_AUX = 0xC0000103;
 
-    /** FEATURE_CONTROL bits. */
-    private static final long LOCK = 1;
+    /** FEATURE_CONTROL: no more writes until the next reset. */
+    public static final long LOCK = 1;
 
-    private static final long SGX_LC_ENABLE = 1 << 17;
-    private static final long SGX_ENABLE = 1 << 18;
+    /** FEATURE_CONTROL: VMXON outside SMX. */
+    public static final long VMX_ENABLE = 1 << 2;
+
+    /** FEATURE_CONTROL: the launch key's hash can be written. */
+    public static final long SGX_LC_ENABLE = 1 << 17;
+
+    /** FEATURE_CONTROL: SGX. */
+    public static final long SGX_ENABLE = 1 << 18;
 
     /** EFER bits. */
     private static final long LME = 1 << 8;
@@ -49,32 +56,59 @@ public final class Msrs {
     private static final long PHYSICAL = (1L << 46) - 1;
     private static final long MTRR_VARIABLE = 8;
 
-    /** One register: {@code writable} are the bits that may differ from {@code reset} in a written value. */
-    private record Msr(String name, int index, long reset, long writable, Feature feature) {}
+    /** Whether every logical processor has its own or the package has one; those are all read-only. */
+    public enum Scope {
+        THREAD,
+        PACKAGE
+    }
 
-    private static Msr row(String name, int index, long reset, long writable) {
-        return new Msr(name, index, reset, writable, Feature.BASE);
+    /**
+     * One register.
+     *
+     * @param reset its value after RESET
+     * @param writable the bits that may differ from {@code reset} in a written value
+     * @param features what must be there for it to exist
+     */
+    public record Msr(String name, int index, long reset, long writable, Scope scope, List<Feature> features) {
+        public Msr {
+            if (scope == Scope.PACKAGE && writable != 0) {
+                throw new IllegalArgumentException(name + ": a write would have to reach the other processors");
+            }
+        }
+
+        /** Whether a processor of this model has it. */
+        public boolean exists(CpuModel model) {
+            return model.features().containsAll(features);
+        }
+    }
+
+    private static Msr row(String name, int index, long reset, long writable, Feature... features) {
+        return new Msr(name, index, reset, writable, Scope.THREAD, List.of(features));
+    }
+
+    private static Msr shared(String name, int index, long reset, long writable, Feature... features) {
+        return new Msr(name, index, reset, writable, Scope.PACKAGE, List.of(features));
     }
 
     private static final Msr[] ROWS = Stream.of(
                     Stream.of(
                             row("TSC", TSC, 0, ALL),
-                            row("PLATFORM_ID", 0x17, 0, 0),
+                            shared("PLATFORM_ID", 0x17, 0, 0),
                             row("SMI_COUNT", 0x34, 0, 0),
                             row("FEATURE_CONTROL", FEATURE_CONTROL, 0, LOCK),
-                            new Msr("TSC_ADJUST", TSC_ADJUST, 0, ALL, Feature.TSC_ADJUST),
+                            row("TSC_ADJUST", TSC_ADJUST, 0, ALL, Feature.TSC_ADJUST),
                             // Loading a microcode update is not possible; software clears this before reading it.
                             row("BIOS_SIGN_ID", 0x8B, 0x0D00_03B9L << 32, ALL),
                             // The hash of the vendor's launch key
-                            new Msr("SGXLEPUBKEYHASH0", 0x8C, 0xa6053e051270b7acL, ALL, Feature.SGX),
-                            new Msr("SGXLEPUBKEYHASH1", 0x8D, 0x6cfbe8ba8b3b413dL, ALL, Feature.SGX),
-                            new Msr("SGXLEPUBKEYHASH2", 0x8E, 0xc4916d99f2b3735dL, ALL, Feature.SGX),
-                            new Msr("SGXLEPUBKEYHASH3", 0x8F, 0xd4f8c05909f9bb3bL, ALL, Feature.SGX),
-                            row("PLATFORM_INFO", 0xCE, 10 << 8, 0), // base ratio 10 of 100 MHz
+                            row("SGXLEPUBKEYHASH0", 0x8C, 0xa6053e051270b7acL, ALL, Feature.SGX_LC, Feature.SGX1),
+                            row("SGXLEPUBKEYHASH1", 0x8D, 0x6cfbe8ba8b3b413dL, ALL, Feature.SGX_LC, Feature.SGX1),
+                            row("SGXLEPUBKEYHASH2", 0x8E, 0xc4916d99f2b3735dL, ALL, Feature.SGX_LC, Feature.SGX1),
+                            row("SGXLEPUBKEYHASH3", 0x8F, 0xd4f8c05909f9bb3bL, ALL, Feature.SGX_LC, Feature.SGX1),
+                            shared("PLATFORM_INFO", 0xCE, 10 << 8, 0), // base ratio 10 of 100 MHz
                             row("MTRRCAP", 0xFE, 0x500 | MTRR_VARIABLE, 0), // fixed ranges, WC
                             // Speculation does not happen: RDCL_NO SKIP_L1DFL SSB_NO MDS_NO PSCHANGE_MC_NO TAA_NO
                             // SBDR_SSDP_NO FBSDP_NO PSDP_NO BHI_NO PBRSB_NO GDS_NO RFDS_NO ITS_NO
-                            new Msr(
+                            row(
                                     "ARCH_CAPABILITIES",
                                     0x10A,
                                     1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 7 << 13 | 1 << 20 | 1 << 24
@@ -90,7 +124,7 @@ public final class Msrs {
                             row("PAT", PAT, 0x0007_0406_0007_0406L, ALL),
                             // As firmware leaves it: everything write-back, MTRRs on
                             row("MTRR_DEF_TYPE", MTRR_DEF_TYPE, 0xC06, 0xCFF),
-                            new Msr("XSS", 0xDA0, 0, 0, Feature.XSAVES),
+                            row("XSS", 0xDA0, 0, 0, Feature.XSAVES),
                             row("EFER", EFER, 0, EFER_WRITABLE | LMA),
                             row("STAR", STAR, 0, ALL),
                             row("LSTAR", LSTAR, 0, ALL),
@@ -99,7 +133,7 @@ public final class Msrs {
                             row("FS_BASE", FS_BASE, 0, ALL),
                             row("GS_BASE", GS_BASE, 0, ALL),
                             row("KERNEL_GS_BASE", KERNEL_GS_BASE, 0, ALL),
-                            new Msr("TSC_AUX", TSC_AUX, 0, 0xFFFF_FFFFL, Feature.RDTSCP)),
+                            row("TSC_AUX", TSC_AUX, 0, 0xFFFF_FFFFL, Feature.RDTSCP)),
                     IntStream.range(0, (int) MTRR_VARIABLE)
                             .boxed()
                             .flatMap(i -> Stream.of(
@@ -116,10 +150,14 @@ public final class Msrs {
 
     private final Cpu c;
     private final long[] values = new long[ROWS.length];
+    private final boolean[] present = new boolean[ROWS.length];
     private long adjust;
 
     Msrs(Cpu c) {
         this.c = c;
+        for (int i = 0; i < ROWS.length; i++) {
+            present[i] = ROWS[i].exists(c.model);
+        }
         reset();
     }
 
@@ -129,6 +167,11 @@ public final class Msrs {
             values[i] = ROWS[i].reset;
         }
         adjust = 0;
+    }
+
+    /** All registers but the local APIC's, by index. */
+    public static List<Msr> rows() {
+        return List.of(ROWS);
     }
 
     private static int find(int index) {
@@ -190,7 +233,7 @@ public final class Msrs {
             }
         }
         int slot = find(index);
-        if (slot < 0 || !c.model.has(ROWS[slot].feature)) {
+        if (slot < 0 || !present[slot]) {
             throw c.generalProtection(0);
         }
         return get(index);
@@ -208,7 +251,7 @@ public final class Msrs {
             return;
         }
         int slot = find(index);
-        if (slot < 0 || !c.model.has(ROWS[slot].feature)) {
+        if (slot < 0 || !present[slot]) {
             throw c.generalProtection(0);
         }
         Msr msr = ROWS[slot];
@@ -230,8 +273,9 @@ public final class Msrs {
 
     private long featureControlBits() {
         return LOCK
-                | (c.model.has(Feature.SGX) ? SGX_LC_ENABLE | SGX_ENABLE : 0)
-                | (c.model.has(Feature.VMX) ? 1 << 2 : 0);
+                | (c.model.has(Feature.SGX) ? SGX_ENABLE : 0)
+                | (c.model.has(Feature.SGX_LC) ? SGX_LC_ENABLE : 0)
+                | (c.model.has(Feature.VMX) ? VMX_ENABLE : 0);
     }
 
     /** Conditions beyond single bits. */

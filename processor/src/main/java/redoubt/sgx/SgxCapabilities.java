@@ -1,7 +1,7 @@
 package redoubt.sgx;
 
-import java.util.Arrays;
 import redoubt.cpu.CpuModel;
+import redoubt.x86.CpuidBit;
 
 /**
  * What CPUID leaf 12H reports and the leaf functions obey: SDM vol. 3D section 34.7.2.
@@ -13,6 +13,8 @@ import redoubt.cpu.CpuModel;
  * @param xfrm sub-leaf 1 EDX:ECX
  */
 public record SgxCapabilities(int features, int miscselect, int sizes, long attributes, long xfrm) {
+    private static final int LEAF = 0x12;
+
     /** Sub-leaf 0 EAX: SGX1 leaves. */
     public static final int SGX1 = 1;
 
@@ -30,31 +32,14 @@ public record SgxCapabilities(int features, int miscselect, int sizes, long attr
         return new SgxCapabilities(SGX1 | SGX2 | EDECCSSA, EXINFO, 0x241F, 0x4B6, xcr0Supported | 3);
     }
 
-    /** CPUID leaf 0x12 with one EPC section: sub-leaves 0 and 1 from here, 2 the section, then none. */
-    public CpuModel.SgxLeaves leaves(long epcBase, long epcBytes) {
-        return (subLeaf, registers) -> {
-            Arrays.fill(registers, 0);
-            switch (subLeaf) {
-                case 0 -> {
-                    registers[0] = features;
-                    registers[1] = miscselect;
-                    registers[3] = sizes;
-                }
-                case 1 -> {
-                    registers[0] = (int) attributes;
-                    registers[1] = (int) (attributes >>> 32);
-                    registers[2] = (int) xfrm;
-                    registers[3] = (int) (xfrm >>> 32);
-                }
-                case 2 -> {
-                    registers[0] = (int) epcBase & 0xFFFFF000 | 1;
-                    registers[1] = (int) (epcBase >>> 32) & 0xFFFFF;
-                    registers[2] = (int) epcBytes & 0xFFFFF000 | 1;
-                    registers[3] = (int) (epcBytes >>> 32) & 0xFFFFF;
-                }
-                default -> {}
-            }
-        };
+    /** What leaf 12H of this model says. */
+    public static SgxCapabilities of(CpuModel model) {
+        return new SgxCapabilities(
+                model.featureBits(LEAF, 0, CpuidBit.EAX),
+                model.featureBits(LEAF, 0, CpuidBit.EBX),
+                CpuModel.ENCLAVE_SIZES,
+                model.featureBits(LEAF, 1, CpuidBit.EAX) & 0xFFFF_FFFFL,
+                model.xfrmAllowed());
     }
 
     boolean has(int feature) {

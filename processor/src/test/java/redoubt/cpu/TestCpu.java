@@ -3,7 +3,10 @@ package redoubt.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.EnumSet;
+import java.util.Set;
 import redoubt.memory.PhysicalMemory;
+import redoubt.x86.Feature;
 
 /** A processor in 64-bit mode over 16 MiB of identity-mapped RAM, for tests: code bytes in, state out. */
 public final class TestCpu implements AutoCloseable {
@@ -72,7 +75,9 @@ public final class TestCpu implements AutoCloseable {
             @Override
             public void cr8(int priority) {}
         };
-        cpu = new Cpu(0, new CpuModel(CpuModel.defaults(), 1), memory, new CodeCache(), platform, apic);
+        Set<Feature> features = EnumSet.copyOf(CpuModel.implemented());
+        features.remove(Feature.SGX);
+        cpu = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), platform, apic);
         engine = new Engine(cpu);
     }
 

@@ -11,11 +11,9 @@ import java.security.SecureRandom;
 import java.security.Signature;
 import java.security.interfaces.RSAPublicKey;
 import java.security.spec.RSAKeyGenParameterSpec;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
-import java.util.Set;
 import redoubt.cpu.CodeCache;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
@@ -24,7 +22,6 @@ import redoubt.cpu.LocalApic;
 import redoubt.cpu.Mem;
 import redoubt.cpu.Platform;
 import redoubt.memory.PhysicalMemory;
-import redoubt.x86.Feature;
 
 /**
  * A 64-bit processor with paging, RAM, and an EPC window, whose leaf functions a test calls directly. RAM and the EPC window
@@ -61,13 +58,19 @@ final class SgxRig {
     }
 
     SgxRig(SgxCapabilities capabilities, String boot) {
+        this(new CpuModel(CpuModel.implemented(), 1), capabilities, boot);
+    }
+
+    SgxRig(CpuModel model) {
+        this(model, SgxCapabilities.of(model), "boot");
+    }
+
+    private SgxRig(CpuModel model, SgxCapabilities capabilities, String boot) {
         platform = new SgxPackage(epc, capabilities, "root".getBytes(), boot.getBytes());
         PhysicalMemory memory = new PhysicalMemory();
         memory.addRam(0, ram);
         memory.addEpc(EPC, (EPC_PAGES + 1) * 4096L, offset -> offset >> 12 < EPC_PAGES ? (int) (offset >> 12) : -1);
-        Set<Feature> features = EnumSet.copyOf(CpuModel.defaults());
-        features.add(Feature.SGX);
-        c = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), new NoPlatform(), new NoApic());
+        c = new Cpu(0, model, memory, new CodeCache(), new NoPlatform(), new NoApic());
         unit = new SgxUnit(platform);
         c.enclave = unit;
         put(TABLES, TABLES + 0x1000 | 7);

@@ -577,7 +577,7 @@ public final class XState {
             throw c.invalidOpcode();
         }
         int index = (int) c.r[1];
-        boolean inUseAvailable = c.model.has(Feature.XSAVEC);
+        boolean inUseAvailable = c.model.has(Feature.XGETBV1);
         if (index != 0 && !(index == 1 && inUseAvailable)) {
             throw c.generalProtection(0);
         }

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
-import java.util.Locale;
 import java.util.Set;
 import redoubt.x86.Feature;
 
@@ -30,22 +29,10 @@ final class HostFeatures {
         }
         Set<Feature> present = EnumSet.of(Feature.BASE);
         for (Feature feature : Feature.values()) {
-            if (flags.contains(linuxName(feature))) {
+            if (feature.linuxName().map(flags::contains).orElse(false)) {
                 present.add(feature);
             }
         }
         return present;
-    }
-
-    /** The kernel's name (arch/x86/include/asm/cpufeatures.h). */
-    private static String linuxName(Feature feature) {
-        return switch (feature) {
-            case X87 -> "fpu";
-            case SSE3 -> "pni";
-            case SHA -> "sha_ni";
-            case LZCNT -> "abm";
-            case LAHF -> "lahf_lm";
-            default -> feature.name().toLowerCase(Locale.ROOT);
-        };
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import redoubt.cpu.Cpu;
@@ -49,11 +50,17 @@ class MsrsAndModelTest {
     @Test
     void presentsExactlyTheFeaturesGiven() {
         try (TestCpu t = TestCpu.longMode()) {
-            CpuModel with = new CpuModel(EnumSet.of(Feature.SSE, Feature.SGX), 4)
-                    .withSgxLeaves((subLeaf, registers) -> registers[0] = 100 + subLeaf);
+            CpuModel with = new CpuModel(EnumSet.of(Feature.SSE, Feature.SGX, Feature.SGX_LC, Feature.SGX1), 4)
+                    .withEpc(List.of(
+                            new CpuModel.EpcSection(0x12_3456_7000L, 0x1000),
+                            new CpuModel.EpcSection(0x2000_0000L, 0x13_0000_2000L)));
             CpuModel without = new CpuModel(EnumSet.of(Feature.SSE), 1);
             assertThat(leaf(t.cpu, with, 7, 0)).containsExactly(0, 1 << 2 | 1 << 13, 1 << 30, 0);
-            assertThat(leaf(t.cpu, with, 0x12, 2)[0]).isEqualTo(102);
+            assertThat(leaf(t.cpu, with, 0x12, 0)).containsExactly(1, 0, 0, CpuModel.ENCLAVE_SIZES);
+            assertThat(leaf(t.cpu, with, 0x12, 1)).containsExactly(0, 0, 3, 0);
+            assertThat(leaf(t.cpu, with, 0x12, 2)).containsExactly(0x3456_7001, 0x12, 0x1001, 0);
+            assertThat(leaf(t.cpu, with, 0x12, 3)).containsExactly(0x2000_0001, 0, 0x2001, 0x13);
+            assertThat(leaf(t.cpu, with, 0x12, 4)).containsOnly(0);
             assertThat(leaf(t.cpu, without, 7, 0)).containsExactly(0, 1 << 13, 0, 0);
             assertThat(leaf(t.cpu, without, 0x12, 2)).containsOnly(0);
             assertThat(leaf(t.cpu, without, 0xD, 0)).containsOnly(0);
@@ -72,7 +79,7 @@ class MsrsAndModelTest {
     @Test
     void sizesTheSaveAreaByWhatIsEnabled() {
         try (TestCpu t = TestCpu.longMode()) {
-            EnumSet<Feature> features = EnumSet.copyOf(CpuModel.defaults());
+            EnumSet<Feature> features = EnumSet.copyOf(CpuModel.implemented());
             features.add(Feature.AVX);
             CpuModel model = new CpuModel(features, 1);
             t.cpu.xcr0 = 3;
