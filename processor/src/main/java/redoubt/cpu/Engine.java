@@ -45,7 +45,8 @@ public final class Engine {
                 c.limit = single ? c.instructions + 1 : end;
                 boolean completed = blocks();
                 if (completed && c.enclave.inEnclave() != inside) {
-                    trap = (c.flags & Flags.TF) != 0; // an entry suppresses single-stepping, an exit takes it up again
+                    // an entry suppresses single-stepping, an exit takes it up again
+                    trap = (c.flags & Flags.TF) != 0 && c.enclave.transitionPendsSingleStep();
                 }
                 if (trap && completed) {
                     c.dr[6] |= 0x4000;

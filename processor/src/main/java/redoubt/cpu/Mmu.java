@@ -534,11 +534,11 @@ public final class Mmu {
 
     /** Host address of the byte to be fetched, 0 when it is neither RAM nor this enclave's EPC. Faults as a fetch. */
     long hostForFetch(long linear) {
+        if (c.enclave.inEnclave() && !c.enclave.inElrange(linear)) {
+            throw c.generalProtection(0); // even where nothing is mapped
+        }
         long physical = walk(linear, EnclaveUnit.FETCH, c.cpl == 3, false);
         Region region = c.memory.find(physical);
-        if (c.enclave.inEnclave() && !c.enclave.inElrange(linear)) {
-            throw c.generalProtection(0);
-        }
         if (region != null && region.epc() != null || c.enclave.inElrange(linear)) {
             int page =
                     region == null || region.epc() == null ? -1 : region.epc().page(physical - region.base() & -4096);

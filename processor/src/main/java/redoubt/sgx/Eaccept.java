@@ -21,11 +21,11 @@ final class Eaccept {
         long secinfoEa = register(c, RBX);
         long target = register(c, RCX);
         aligned(c, secinfoEa, Secinfo.ALIGNMENT);
-        long secinfoLinear = linear(c, secinfoEa);
+        long secinfoLinear = linear(c, secinfoEa, Secinfo.SIZE);
         require(c, u.inElrange(secinfoLinear));
-        long flags = Secinfo.read(c, secinfoLinear);
+        long flags = Secinfo.readChecked(c, u.operand(c, secinfoLinear, EnclaveUnit.READ));
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         require(c, u.inElrange(targetLinear));
         int page = epcPage(c, targetLinear, EnclaveUnit.READ);
         int type = Secinfo.type(flags);
@@ -51,7 +51,7 @@ final class Eaccept {
         if (type == PageType.TCS) {
             long tcs = epc.host(page);
             require(c, Host.isZero(tcs + Tcs.RESERVED, 4096 - Tcs.RESERVED));
-            require(c, (Host.get64(tcs + Tcs.FLAGS) & ~(long) Tcs.AEXNOTIFY) == 0);
+            require(c, (Host.get64(tcs + Tcs.FLAGS) & Tcs.DBGOPTIN) == 0);
             require(c, Integer.compareUnsigned(Host.get32(tcs + Tcs.CSSA), Host.get32(tcs + Tcs.NSSA)) < 0);
             require(c, Host.get64(tcs + Tcs.AEP) == 0 && Host.get64(tcs + Tcs.STATE) == 0);
             require(c, Secs.mode64(u.secsHost) || Tcs.limitsAligned(tcs));

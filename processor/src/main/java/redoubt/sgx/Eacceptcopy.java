@@ -20,20 +20,20 @@ final class Eacceptcopy {
         Epc epc = u.epc;
         long secinfoEa = register(c, RBX);
         long target = register(c, RCX);
-        long source = register(c, RDX);
+        long sourceEa = register(c, RDX);
         aligned(c, secinfoEa, Secinfo.ALIGNMENT);
         aligned(c, target, 4096);
-        aligned(c, source, 4096);
-        long secinfoLinear = linear(c, secinfoEa);
-        long targetLinear = linear(c, target);
-        long sourceLinear = linear(c, source);
+        aligned(c, sourceEa, 4096);
+        long secinfoLinear = linear(c, secinfoEa, Secinfo.SIZE);
+        long targetLinear = linear(c, target, 4096);
+        long sourceLinear = linear(c, sourceEa, 4096);
         require(c, u.inElrange(secinfoLinear) && u.inElrange(targetLinear) && u.inElrange(sourceLinear));
+        epcPage(c, secinfoLinear, EnclaveUnit.READ);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
-        c.mmu.translate(sourceLinear, EnclaveUnit.READ);
-        long flags = Secinfo.read(c, secinfoLinear);
+        epcPage(c, sourceLinear, EnclaveUnit.READ);
+        long flags = Secinfo.readChecked(c, u.operand(c, secinfoLinear, EnclaveUnit.READ));
         require(c, !Secinfo.writeOnly(flags) && Secinfo.type(flags) == PageType.REG);
-        int from = epcPage(c, sourceLinear, EnclaveUnit.READ);
-        u.epcHostAddress(c, sourceLinear, from, EnclaveUnit.READ);
+        long source = u.operand(c, sourceLinear, EnclaveUnit.READ);
         if (!epc.is(page, PageType.REG)
                 || !epc.pending(page)
                 || epc.any(page, Epc.MODIFIED | Epc.BLOCKED)
@@ -43,7 +43,7 @@ final class Eacceptcopy {
             SgxUnit.result(c, ErrorCode.PAGE_ATTRIBUTES_MISMATCH);
             return;
         }
-        Host.copy(epc.host(from), epc.host(page), 4096);
+        Host.copy(source, epc.host(page), 4096);
         epc.clear(page, Epc.PENDING | Epc.R | Epc.W | Epc.X);
         epc.set(page, (int) flags & (Epc.R | Epc.W | Epc.X));
         SgxUnit.contentChanged(c, epc.host(page));

@@ -22,16 +22,16 @@ final class Eadd {
         long target = register(c, RCX);
         aligned(c, infoEa, PageInfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
-        PageInfo info = PageInfo.read(c, linear(c, infoEa));
+        PageInfo info = PageInfo.read(c, linear(c, infoEa, PageInfo.SIZE));
         aligned(c, info.srcpge(), 4096);
         aligned(c, info.secs(), 4096);
         aligned(c, info.secinfo(), Secinfo.ALIGNMENT);
         aligned(c, info.linaddr(), 4096);
-        long secsLinear = linear(c, info.secs());
+        long secsLinear = linear(c, info.secs(), 4096);
         int secsPage = epcPage(c, secsLinear, EnclaveUnit.WRITE);
-        long flags = Secinfo.read(c, linear(c, info.secinfo()));
+        long flags = Secinfo.read(c, linear(c, info.secinfo(), Secinfo.SIZE));
         int type = Secinfo.type(flags);
         require(
                 c,
@@ -44,10 +44,9 @@ final class Eadd {
         }
         long secs = epc.host(secsPage);
         long content = epc.host(page);
-        Operands.copyIn(c, linear(c, info.srcpge()), content, 4096);
+        Operands.copyIn(c, linear(c, info.srcpge(), 4096), content, 4096);
         if (type == PageType.TCS) {
             require(c, Host.isZero(content + Tcs.RESERVED, 4096 - Tcs.RESERVED));
-            require(c, (Host.get64(content + Tcs.FLAGS) & ~(long) (Tcs.DBGOPTIN | Tcs.AEXNOTIFY)) == 0);
             require(c, Secs.mode64(secs) || Tcs.limitsAligned(content));
         } else {
             require(c, !Secinfo.writeOnly(flags));

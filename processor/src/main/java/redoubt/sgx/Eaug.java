@@ -22,19 +22,22 @@ final class Eaug {
         long target = register(c, RCX);
         aligned(c, infoEa, PageInfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
-        PageInfo info = PageInfo.read(c, linear(c, infoEa));
+        PageInfo info = PageInfo.read(c, linear(c, infoEa, PageInfo.SIZE));
         aligned(c, info.secinfo(), Secinfo.ALIGNMENT);
         aligned(c, info.secs(), 4096);
         aligned(c, info.linaddr(), 4096);
         require(c, info.srcpge() == 0);
-        long secsLinear = linear(c, info.secs());
+        long secsLinear = linear(c, info.secs(), 4096);
         int secsPage = epcPage(c, secsLinear, EnclaveUnit.WRITE);
         if (epc.valid(page)) {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);
         }
-        require(c, info.secinfo() == 0); // a SECINFO may only name shadow-stack pages, and there is no CET
+        if (info.secinfo() != 0) {
+            Secinfo.read(c, linear(c, info.secinfo(), Secinfo.SIZE));
+            throw c.generalProtection(0); // it may only name shadow-stack pages, and there is no CET
+        }
         if (!epc.is(secsPage, PageType.SECS)) {
             throw epcFault(c, secsLinear, EnclaveUnit.WRITE);
         }

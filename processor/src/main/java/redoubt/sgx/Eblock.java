@@ -17,7 +17,7 @@ final class Eblock {
         Epc epc = u.epc;
         long target = register(c, RCX);
         aligned(c, target, 4096);
-        int page = epcPage(c, linear(c, target), EnclaveUnit.WRITE);
+        int page = epcPage(c, linear(c, target, 4096), EnclaveUnit.WRITE);
         if (!epc.valid(page)) {
             SgxUnit.result(c, ErrorCode.PG_INVLD);
         } else if (epc.type(page) == PageType.SECS) {

@@ -22,19 +22,19 @@ final class Ecreate {
         long target = register(c, RCX);
         aligned(c, infoEa, PageInfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
-        PageInfo info = PageInfo.read(c, linear(c, infoEa));
+        PageInfo info = PageInfo.read(c, linear(c, infoEa, PageInfo.SIZE));
         aligned(c, info.srcpge(), 4096);
         aligned(c, info.secinfo(), Secinfo.ALIGNMENT);
         require(c, info.linaddr() == 0 && info.secs() == 0);
-        long flags = Secinfo.read(c, linear(c, info.secinfo()));
+        long flags = Secinfo.read(c, linear(c, info.secinfo(), Secinfo.SIZE));
         require(c, Secinfo.type(flags) == PageType.SECS);
         if (epc.valid(page)) {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);
         }
         long secs = epc.host(page);
-        Operands.copyIn(c, linear(c, info.srcpge()), secs, 4096);
+        Operands.copyIn(c, linear(c, info.srcpge(), 4096), secs, 4096);
         check(u, c, secs);
         Host.put64(secs + Secs.EID, u.platform.takeEid());
         Host.put64(secs + Secs.EPOCH, 1);
@@ -56,7 +56,8 @@ final class Ecreate {
         long base = Host.get64(secs + Secs.BASEADDR);
         int misc = Host.get32(secs + Secs.MISCSELECT);
         boolean mode64 = (attributes & Attributes.MODE64BIT) != 0;
-        require(c, XsaveArea.legal(xfrm));
+        // XSETBV refuses what is not supported; so the size below is one that CPUID leaf 0DH knows
+        require(c, XsaveArea.legal(xfrm) && (xfrm & ~capabilities.xfrm()) == 0);
         require(c, Host.get64(secs + Secs.CET_LEG_BITMAP_OFFSET) == 0 && Host.get8(secs + Secs.CET_ATTRIBUTES) == 0);
         require(c, (misc & ~capabilities.miscselect()) == 0);
         long frame = (Host.get32(secs + Secs.SSAFRAMESIZE) & 0xFFFF_FFFFL) * 4096;
@@ -66,7 +67,6 @@ final class Ecreate {
         require(c, size >= 8192 && Long.bitCount(size) == 1);
         require(c, (base & size - 1) == 0);
         require(c, (attributes & ~(capabilities.attributes() & ~Attributes.INIT)) == 0);
-        require(c, (xfrm & ~capabilities.xfrm()) == 0);
         require(
                 c,
                 Host.isZero(secs + Secs.RESERVED1, 15)

@@ -21,7 +21,7 @@ final class Edbgwr {
         long target = register(c, RCX);
         boolean wide = c.codeMode == 64;
         aligned(c, target, wide ? 8 : 4);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, wide ? 8 : 4);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
         boolean accessible = epc.is(page, PageType.REG) || epc.is(page, PageType.TCS);
         if (!accessible) {

@@ -14,6 +14,6 @@ final class Edeccssa {
         require(c, cssa != 0);
         SgxUnit.Frame frame = u.frame(c, u.secs, tcs, (cssa & 0xFFFF_FFFFL) - 1);
         Host.put32(tcs + Tcs.CSSA, cssa - 1);
-        u.useFrame(frame);
+        u.frame = frame;
     }
 }

@@ -20,10 +20,10 @@ final class Eextend {
         Epc epc = u.epc;
         long secsEa = register(c, RBX);
         aligned(c, secsEa, 4096);
-        int secsPage = epcPage(c, linear(c, secsEa), EnclaveUnit.WRITE);
+        int secsPage = epcPage(c, linear(c, secsEa, 4096), EnclaveUnit.WRITE);
         long chunk = register(c, RCX);
         aligned(c, chunk, Measurement.CHUNK);
-        long chunkLinear = linear(c, chunk);
+        long chunkLinear = linear(c, chunk, Measurement.CHUNK);
         int page = epcPage(c, chunkLinear, EnclaveUnit.READ);
         if (!epc.is(page, PageType.REG) && !epc.is(page, PageType.TCS)) {
             throw epcFault(c, chunkLinear, EnclaveUnit.READ);

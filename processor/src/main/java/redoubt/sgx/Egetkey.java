@@ -8,21 +8,25 @@ import static redoubt.sgx.Operands.register;
 import static redoubt.sgx.Operands.require;
 
 import redoubt.cpu.Cpu;
+import redoubt.cpu.EnclaveUnit;
 
-/** ENCLU[EGETKEY]: SDM vol. 3D chapter 38. Loads and stores in ELRANGE make the checks of the operands' EPCM entries. */
+/** ENCLU[EGETKEY]: SDM vol. 3D chapter 38. */
 final class Egetkey {
+    private static final int KEY_SIZE = 16;
+
     private Egetkey() {}
 
     static void execute(SgxUnit u, Cpu c) {
         long requestEa = register(c, RBX);
         long outputEa = register(c, RCX);
         aligned(c, requestEa, 512);
-        aligned(c, outputEa, 16);
-        long requestLinear = linear(c, requestEa);
-        long outputLinear = linear(c, outputEa);
-        require(c, u.inElrange(requestLinear) && u.inElrange(outputLinear));
-        byte[] request = Operands.read(c, requestLinear, KeyRequest.SIZE);
-        c.mmu.probeWrite(outputLinear, 16);
+        long requestLinear = linear(c, requestEa, KeyRequest.SIZE);
+        require(c, u.inElrange(requestLinear));
+        byte[] request = Host.bytes(u.operand(c, requestLinear, EnclaveUnit.READ), KeyRequest.SIZE);
+        aligned(c, outputEa, KEY_SIZE);
+        long outputLinear = linear(c, outputEa, KEY_SIZE);
+        require(c, u.inElrange(outputLinear));
+        long output = u.operand(c, outputLinear, EnclaveUnit.WRITE);
         require(c, KeyRequest.reservedIsZero(request));
         int policy = Bytes.get16(request, KeyRequest.KEYPOLICY);
         require(c, (policy & ~0x3F) == 0);
@@ -30,7 +34,8 @@ final class Egetkey {
         require(c, kss || (policy & KeyRequest.POLICY_KSS) == 0 && Bytes.get16(request, KeyRequest.CONFIGSVN) == 0);
         int code = check(u, request);
         if (code == ErrorCode.SUCCESS) {
-            Operands.write(c, outputLinear, u.platform.key(dependencies(u, request)));
+            Host.put(output, u.platform.key(dependencies(u, request)));
+            SgxUnit.contentChanged(c, output & -4096);
         }
         SgxUnit.result(c, code);
     }
@@ -54,8 +59,7 @@ final class Egetkey {
             return ErrorCode.INVALID_CPUSVN;
         }
         if (Bytes.get16(request, KeyRequest.ISVSVN) > Host.get16(u.secsHost + Secs.ISVSVN)
-                || name != KeyRequest.EINITTOKEN_KEY
-                        && name != KeyRequest.PROVISION_KEY
+                || name == KeyRequest.SEAL_KEY
                         && Bytes.get16(request, KeyRequest.CONFIGSVN) > Host.get16(u.secsHost + Secs.CONFIGSVN)) {
             return ErrorCode.INVALID_ISVSVN;
         }

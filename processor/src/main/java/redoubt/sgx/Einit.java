@@ -27,10 +27,10 @@ final class Einit {
         aligned(c, sigstructEa, 4096);
         aligned(c, secsEa, 4096);
         aligned(c, tokenEa, EinitToken.ALIGNMENT);
-        long secsLinear = linear(c, secsEa);
+        long secsLinear = linear(c, secsEa, 4096);
         int secsPage = epcPage(c, secsLinear, EnclaveUnit.WRITE);
-        byte[] sigstruct = Operands.read(c, linear(c, sigstructEa), Sigstruct.SIZE);
-        byte[] token = Operands.read(c, linear(c, tokenEa), EinitToken.SIZE);
+        byte[] sigstruct = Operands.read(c, linear(c, sigstructEa, Sigstruct.SIZE), Sigstruct.SIZE);
+        byte[] token = Operands.read(c, linear(c, tokenEa, EinitToken.SIZE), EinitToken.SIZE);
         SgxUnit.result(c, code(u, c, secsLinear, secsPage, sigstruct, token));
     }
 

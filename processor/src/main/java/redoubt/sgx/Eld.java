@@ -25,12 +25,12 @@ final class Eld {
         long slot = register(c, RDX);
         aligned(c, infoEa, PageInfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
         aligned(c, slot, 8);
-        long slotLinear = linear(c, slot);
+        long slotLinear = linear(c, slot, 8);
         int va = epcPage(c, slotLinear, EnclaveUnit.WRITE);
-        PageInfo info = PageInfo.read(c, linear(c, infoEa));
+        PageInfo info = PageInfo.read(c, linear(c, infoEa, PageInfo.SIZE));
         aligned(c, info.secinfo(), Pcmd.SIZE);
         aligned(c, info.srcpge(), 4096);
         if (epc.valid(page)) {
@@ -39,7 +39,7 @@ final class Eld {
         if (!epc.is(va, PageType.VA)) {
             throw epcFault(c, slotLinear, EnclaveUnit.WRITE);
         }
-        byte[] pcmd = Operands.read(c, linear(c, info.secinfo()), Pcmd.SIZE);
+        byte[] pcmd = Operands.read(c, linear(c, info.secinfo(), Pcmd.SIZE), Pcmd.SIZE);
         long flags = Bytes.get64(pcmd, Pcmd.SECINFO);
         int type = Secinfo.type(flags);
         boolean child = PageType.isChild(type);
@@ -47,7 +47,7 @@ final class Eld {
         long eid = 0;
         if (child) {
             aligned(c, info.secs(), 4096);
-            long secsLinear = linear(c, info.secs());
+            long secsLinear = linear(c, info.secs(), 4096);
             secsPage = epcPage(c, secsLinear, EnclaveUnit.WRITE);
             if (!epc.is(secsPage, PageType.SECS)) {
                 throw epcFault(c, secsLinear, EnclaveUnit.WRITE);
@@ -58,7 +58,7 @@ final class Eld {
         }
         long slotHost = epc.host(va) + (slotLinear & 4095);
         byte[] sealed = new byte[4096 + 16];
-        long source = c.mmu.hostForRead(linear(c, info.srcpge()));
+        long source = c.mmu.hostForRead(linear(c, info.srcpge(), 4096));
         if (source == 0) {
             Arrays.fill(sealed, (byte) 0xFF);
         } else {

@@ -22,11 +22,12 @@ final class Emodpe {
         long target = register(c, RCX);
         aligned(c, secinfoEa, Secinfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long secinfoLinear = linear(c, secinfoEa);
-        long targetLinear = linear(c, target);
+        long secinfoLinear = linear(c, secinfoEa, Secinfo.SIZE);
+        long targetLinear = linear(c, target, 4096);
         require(c, u.inElrange(secinfoLinear) && u.inElrange(targetLinear));
+        epcPage(c, secinfoLinear, EnclaveUnit.READ);
         int page = epcPage(c, targetLinear, EnclaveUnit.READ);
-        long flags = Secinfo.read(c, secinfoLinear);
+        long flags = Secinfo.readChecked(c, u.operand(c, secinfoLinear, EnclaveUnit.READ));
         if (!epc.is(page, PageType.REG)
                 || epc.any(page, Epc.PENDING | Epc.MODIFIED | Epc.BLOCKED)
                 || epc.secs(page) != u.secs

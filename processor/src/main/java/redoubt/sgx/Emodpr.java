@@ -22,9 +22,9 @@ final class Emodpr {
         long target = register(c, RCX);
         aligned(c, secinfoEa, Secinfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
-        long flags = Secinfo.read(c, linear(c, secinfoEa));
+        long flags = Secinfo.read(c, linear(c, secinfoEa, Secinfo.SIZE));
         require(c, !Secinfo.writeOnly(flags));
         if (!epc.valid(page)) {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);

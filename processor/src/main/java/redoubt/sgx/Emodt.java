@@ -22,9 +22,9 @@ final class Emodt {
         long target = register(c, RCX);
         aligned(c, secinfoEa, Secinfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
-        long flags = Secinfo.read(c, linear(c, secinfoEa));
+        long flags = Secinfo.read(c, linear(c, secinfoEa, Secinfo.SIZE));
         int type = Secinfo.type(flags);
         require(c, type == PageType.TCS || type == PageType.TRIM);
         boolean eligible = epc.is(page, PageType.REG) || epc.is(page, PageType.TCS) && type == PageType.TRIM;

@@ -2,7 +2,7 @@ package redoubt.sgx;
 
 import redoubt.cpu.Cpu;
 
-/** A hypervisor's ENCLS-exiting bitmap: SDM vol. 3C section 26.1.3. */
+/** A hypervisor's ENCLS-exiting or ENCLV-exiting bitmap: SDM vol. 3C section 26.1.3. */
 @FunctionalInterface
 public interface EnclsIntercept {
     /**

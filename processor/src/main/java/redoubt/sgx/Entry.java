@@ -15,13 +15,14 @@ record Entry(long tcsLinear, int tcs, int secs, boolean mode64) {
         Epc epc = u.epc;
         boolean mode64 = c.codeMode == 64;
         if (!mode64) {
-            require(c, usable(c, 3) && !SgxUnit.expandDown(c, 3));
+            require(c, Operands.usable(c, 3) && !SgxUnit.expandDown(c, 3));
             require(c, c.segmentBase[1] == 0 && c.segmentBase[3] == 0);
-            require(c, !usable(c, 0) || c.segmentBase[0] == 0);
-            require(c, !usable(c, 2) || c.segmentBase[2] == 0 && (c.segmentAccess[2] & 0x4000) != 0);
+            require(c, !Operands.usable(c, 0) || c.segmentBase[0] == 0);
+            require(c, !Operands.usable(c, 2) || c.segmentBase[2] == 0 && (c.segmentAccess[2] & 0x4000) != 0);
         }
-        long linear = Operands.register(c, Operands.RBX);
-        aligned(c, linear, 4096);
+        long ea = Operands.register(c, Operands.RBX);
+        aligned(c, ea, 4096);
+        long linear = Operands.linear(c, ea, 4096);
         int page = Operands.epcPage(c, linear, EnclaveUnit.WRITE);
         require(c, !mode64 || canonical(c.r[Operands.RCX]));
         if (!epc.is(page, PageType.TCS)
@@ -48,25 +49,16 @@ record Entry(long tcsLinear, int tcs, int secs, boolean mode64) {
         return new Entry(linear, page, secsPage, mode64);
     }
 
-    private static boolean usable(Cpu c, int segment) {
-        return (c.segmentAccess[segment] & 0x10000) == 0;
-    }
-
-    /** 32-bit: the GPR area of the frame must be within DS. */
-    void checkGprInDs(SgxUnit u, Cpu c, long index) {
-        if (!mode64) {
-            long secs = u.epc.host(secs());
-            long frameSize = (Host.get32(secs + Secs.SSAFRAMESIZE) & 0xFFFF_FFFFL) * 4096;
-            long start = Host.get64(secs + Secs.BASEADDR) + Host.get64(u.epc.host(tcs) + Tcs.OSSA) + frameSize * index;
-            require(c, Long.compareUnsigned(start + frameSize - 1, c.segmentLimit[3]) <= 0);
-        }
-    }
-
     void checkTarget(Cpu c, long target) {
         require(c, mode64 ? canonical(target) : Long.compareUnsigned(target, c.segmentLimit[1]) <= 0);
     }
 
-    /** A base that FS or GS is to get. */
+    /** The base that the TCS gives FS or GS. */
+    long segmentBase(long enclaveBase, long tcsHost, int field) {
+        long base = enclaveBase + Host.get64(tcsHost + field);
+        return mode64 ? base : base & 0xFFFF_FFFFL;
+    }
+
     void checkSegment(Cpu c, long base, long limit) {
         if (mode64) {
             require(c, canonical(base));
@@ -92,17 +84,16 @@ record Entry(long tcsLinear, int tcs, int secs, boolean mode64) {
         long nssa = Host.get32(tcsHost + Tcs.NSSA) & 0xFFFF_FFFFL;
         require(c, index < nssa);
         SgxUnit.Frame frame = u.frame(c, secs, tcsHost, index);
-        checkGprInDs(u, c, index);
         long base = Host.get64(u.epc.host(secs) + Secs.BASEADDR);
         long target = base + Host.get64(tcsHost + Tcs.OENTRY);
         checkTarget(c, target);
-        long fsBase = base + Host.get64(tcsHost + Tcs.OFSBASE);
-        long gsBase = base + Host.get64(tcsHost + Tcs.OGSBASE);
+        long fsBase = segmentBase(base, tcsHost, Tcs.OFSBASE);
+        long gsBase = segmentBase(base, tcsHost, Tcs.OGSBASE);
         checkSegments(u, c, fsBase, gsBase);
         checkInactive(u, c);
 
         long next = c.rip;
-        u.enter(c, secs, tcs, tcsLinear, frame, fsBase, gsBase);
+        u.enter(c, this, frame, fsBase, gsBase, true);
         if (mode64) {
             Host.put64(frame.gpr() + Gprsgx.URSP, c.r[4]);
             Host.put64(frame.gpr() + Gprsgx.URBP, c.r[5]);

@@ -21,7 +21,7 @@ final class Epa {
         long target = register(c, RCX);
         require(c, register(c, RBX) == PageType.VA);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
         if (epc.valid(page)) {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);

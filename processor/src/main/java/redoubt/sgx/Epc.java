@@ -76,6 +76,16 @@ public final class Epc {
         nextFree = Math.min(nextFree, page);
     }
 
+    /** Whether no page is valid. */
+    boolean unused() {
+        for (int page = 0; page < count; page++) {
+            if (valid(page)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Pages not allotted. */
     public synchronized int free() {
         return count - allocated.cardinality();

@@ -17,7 +17,7 @@ final class Eremove {
         Epc epc = u.epc;
         long target = register(c, RCX);
         aligned(c, target, 4096);
-        int page = epcPage(c, linear(c, target), EnclaveUnit.WRITE);
+        int page = epcPage(c, linear(c, target, 4096), EnclaveUnit.WRITE);
         SgxUnit.result(c, code(epc, page));
         if (!epc.valid(page)) {
             SgxUnit.contentChanged(c, epc.host(page));

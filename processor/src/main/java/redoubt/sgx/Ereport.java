@@ -9,8 +9,9 @@ import static redoubt.sgx.Operands.register;
 import static redoubt.sgx.Operands.require;
 
 import redoubt.cpu.Cpu;
+import redoubt.cpu.EnclaveUnit;
 
-/** ENCLU[EREPORT]: SDM vol. 3D chapter 38. Loads and stores in ELRANGE make the checks of the operands' EPCM entries. */
+/** ENCLU[EREPORT]: SDM vol. 3D chapter 38. Each operand is checked whole before the next one is looked at. */
 final class Ereport {
     private Ereport() {}
 
@@ -19,16 +20,18 @@ final class Ereport {
         long dataEa = register(c, RCX);
         long outputEa = register(c, RDX);
         aligned(c, targetInfoEa, 512);
-        aligned(c, dataEa, 128);
-        aligned(c, outputEa, 512);
-        long targetInfoLinear = linear(c, targetInfoEa);
-        long dataLinear = linear(c, dataEa);
-        long outputLinear = linear(c, outputEa);
-        require(c, u.inElrange(targetInfoLinear) && u.inElrange(dataLinear) && u.inElrange(outputLinear));
-        byte[] target = Operands.read(c, targetInfoLinear, TargetInfo.SIZE);
+        long targetInfoLinear = linear(c, targetInfoEa, TargetInfo.SIZE);
+        require(c, u.inElrange(targetInfoLinear));
+        byte[] target = Host.bytes(u.operand(c, targetInfoLinear, EnclaveUnit.READ), TargetInfo.SIZE);
         require(c, TargetInfo.reservedIsZero(target));
-        byte[] data = Operands.read(c, dataLinear, 64);
-        c.mmu.probeWrite(outputLinear, Report.SIZE);
+        aligned(c, dataEa, 128);
+        long dataLinear = linear(c, dataEa, Report.DATA_SIZE);
+        require(c, u.inElrange(dataLinear));
+        byte[] data = Host.bytes(u.operand(c, dataLinear, EnclaveUnit.READ), Report.DATA_SIZE);
+        aligned(c, outputEa, 512);
+        long outputLinear = linear(c, outputEa, Report.SIZE);
+        require(c, u.inElrange(outputLinear));
+        long output = u.operand(c, outputLinear, EnclaveUnit.WRITE);
 
         SgxPackage platform = u.platform;
         long secs = u.secsHost;
@@ -55,7 +58,8 @@ final class Ereport {
                 Bytes.get16(target, TargetInfo.CONFIGSVN),
                 platform.reportKeyId);
         put(report, Report.MAC, Cmac.mac(key, report, Report.MACED));
-        Operands.write(c, outputLinear, report);
+        Host.put(output, report);
+        SgxUnit.contentChanged(c, output & -4096);
     }
 
     private static void put(byte[] report, int offset, byte[] value) {

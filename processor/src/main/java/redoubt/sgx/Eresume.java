@@ -17,7 +17,6 @@ final class Eresume {
         int cssa = Host.get32(tcs + Tcs.CSSA);
         require(c, cssa != 0);
         SgxUnit.Frame frame = u.frame(c, entry.secs(), tcs, (cssa & 0xFFFF_FFFFL) - 1);
-        entry.checkGprInDs(u, c, (cssa & 0xFFFF_FFFFL) - 1);
         long gpr = frame.gpr();
         boolean notify =
                 (Host.get64(tcs + Tcs.FLAGS) & Tcs.AEXNOTIFY) != 0 && (Host.get8(gpr + Gprsgx.AEXNOTIFY) & 1) != 0;
@@ -29,19 +28,19 @@ final class Eresume {
         long target = mode64 ? Host.get64(gpr + Gprsgx.RIP) : Host.get32(gpr + Gprsgx.RIP) & 0xFFFF_FFFFL;
         entry.checkTarget(c, target);
         long base = Host.get64(u.epc.host(entry.secs()) + Secs.BASEADDR);
-        long fsBase = mode64 ? Host.get64(gpr + Gprsgx.FSBASE) : base + Host.get64(tcs + Tcs.OFSBASE);
-        long gsBase = mode64 ? Host.get64(gpr + Gprsgx.GSBASE) : base + Host.get64(tcs + Tcs.OGSBASE);
+        long fsBase = mode64 ? Host.get64(gpr + Gprsgx.FSBASE) : entry.segmentBase(base, tcs, Tcs.OFSBASE);
+        long gsBase = mode64 ? Host.get64(gpr + Gprsgx.GSBASE) : entry.segmentBase(base, tcs, Tcs.OGSBASE);
         entry.checkSegments(u, c, fsBase, gsBase);
         entry.checkInactive(u, c);
-        u.restoreExtended(c, frame, Host.get64(u.epc.host(entry.secs()) + Secs.XFRM));
+        AsynchronousExit.restoreExtended(u, c, frame, Host.get64(u.epc.host(entry.secs()) + Secs.XFRM));
 
-        u.enter(c, entry.secs(), entry.tcs(), entry.tcsLinear(), frame, fsBase, gsBase);
+        u.enter(c, entry, frame, fsBase, gsBase, false);
         int registers = mode64 ? 16 : 8;
         for (int i = 0; i < registers; i++) {
             c.r[i] = mode64 ? Host.get64(gpr + 8 * i) : Host.get32(gpr + 8 * i) & 0xFFFF_FFFFL;
         }
-        long restored =
-                RESTORED | ((c.flags & Flags.IOPL) == Flags.IOPL ? Flags.IF : 0) | (u.debugOptIn ? Flags.TF : 0);
+        // TF is not in the frame: of an enclave entered with debug opt-in, the outside decides about it each time
+        long restored = RESTORED | ((c.flags & Flags.IOPL) == Flags.IOPL ? Flags.IF : 0);
         long saved = mode64 ? Host.get64(gpr + Gprsgx.RFLAGS) : Host.get32(gpr + Gprsgx.RFLAGS) & 0xFFFF_FFFFL;
         c.rflags(c.rflags() & ~restored | saved & restored);
         c.rip = target;

@@ -23,6 +23,11 @@ public final class ErrorCode {
     public static final int PAGE_ATTRIBUTES_MISMATCH = 19;
     public static final int PAGE_NOT_MODIFIABLE = 20;
     public static final int PAGE_NOT_DEBUGGABLE = 21;
+    public static final int INVALID_COUNTER = 25;
+    public static final int PG_NONEPC = 26;
+    public static final int TRACK_NOT_REQUIRED = 27;
+    public static final int EPC_NOT_READY = 30;
+    public static final int NO_UPDATE = 31;
     public static final int INVALID_CPUSVN = 32;
     public static final int INVALID_ISVSVN = 64;
     public static final int UNMASKED_EVENT = 128;

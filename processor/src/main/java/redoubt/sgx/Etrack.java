@@ -18,19 +18,11 @@ final class Etrack {
         Epc epc = u.epc;
         long target = register(c, RCX);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
         if (!epc.is(page, PageType.SECS)) {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);
         }
-        long secs = epc.host(page);
-        if (Host.get64(secs + Secs.INSIDE_PREVIOUS) != 0) {
-            SgxUnit.result(c, ErrorCode.PREV_TRK_INCMPL);
-            return;
-        }
-        Host.put64(secs + Secs.INSIDE_PREVIOUS, Host.get64(secs + Secs.INSIDE_CURRENT));
-        Host.put64(secs + Secs.INSIDE_CURRENT, 0);
-        Host.put64(secs + Secs.EPOCH, Host.get64(secs + Secs.EPOCH) + 1);
-        SgxUnit.result(c, ErrorCode.SUCCESS);
+        SgxUnit.result(c, Secs.track(epc.host(page)));
     }
 }

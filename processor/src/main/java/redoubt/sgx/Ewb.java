@@ -25,13 +25,13 @@ final class Ewb {
         long slot = register(c, RDX);
         aligned(c, infoEa, PageInfo.ALIGNMENT);
         aligned(c, target, 4096);
-        long targetLinear = linear(c, target);
+        long targetLinear = linear(c, target, 4096);
         int page = epcPage(c, targetLinear, EnclaveUnit.WRITE);
         aligned(c, slot, 8);
-        long slotLinear = linear(c, slot);
+        long slotLinear = linear(c, slot, 8);
         int va = epcPage(c, slotLinear, EnclaveUnit.WRITE);
         require(c, page != va);
-        long infoLinear = linear(c, infoEa);
+        long infoLinear = linear(c, infoEa, PageInfo.SIZE);
         PageInfo info = PageInfo.read(c, infoLinear);
         require(c, info.linaddr() == 0 && info.secs() == 0);
         aligned(c, info.secinfo(), Pcmd.SIZE);
@@ -59,10 +59,10 @@ final class Ewb {
         }
 
         // everything that can fault comes before the first change
-        long pcmdLinear = linear(c, info.secinfo());
+        long pcmdLinear = linear(c, info.secinfo(), Pcmd.SIZE);
         c.mmu.probeWrite(infoLinear, PageInfo.ALIGNMENT);
         c.mmu.probeWrite(pcmdLinear, Pcmd.SIZE);
-        long destination = c.mmu.hostForWrite(linear(c, info.srcpge()));
+        long destination = c.mmu.hostForWrite(linear(c, info.srcpge(), 4096));
 
         long version = u.platform.takePagingVersion();
         byte[] pcmd = new byte[Pcmd.SIZE];

@@ -20,9 +20,20 @@ final class Operands {
         return c.codeMode == 64 ? c.r[register] : c.r[register] & 0xFFFF_FFFFL;
     }
 
-    /** Linear address of an effective address in DS. */
-    static long linear(Cpu c, long effective) {
-        return c.codeMode == 64 ? effective : effective + c.segmentBase[3] & 0xFFFF_FFFFL;
+    /**
+     * Linear address of an operand of {@code bytes} bytes in DS; outside 64-bit mode #GP(0) unless DS is usable and holds all
+     * of it. That DS is not expand-down has been checked for all leaves.
+     */
+    static long linear(Cpu c, long effective, int bytes) {
+        if (c.codeMode == 64) {
+            return effective;
+        }
+        require(c, usable(c, 3) && (effective & 0xFFFF_FFFFL) + bytes - 1 <= c.segmentLimit[3]);
+        return effective + c.segmentBase[3] & 0xFFFF_FFFFL;
+    }
+
+    static boolean usable(Cpu c, int segment) {
+        return (c.segmentAccess[segment] & 0x10000) == 0;
     }
 
     static boolean canonical(long linear) {
@@ -53,11 +64,16 @@ final class Operands {
                         | ((access & EnclaveUnit.FETCH) != 0 ? 16 : 0));
     }
 
-    /** EPC page behind a linear address; #PF if paging forbids the access or it is not EPC. */
-    static int epcPage(Cpu c, long linear, int access) {
+    /** EPC page behind a linear address, -1 if it is not EPC; #PF if paging forbids the access. */
+    static int epcPageOrNone(Cpu c, long linear, int access) {
         long physical = c.mmu.translate(linear, access);
         Region region = c.memory.find(physical);
-        int page = region == null || region.epc() == null ? -1 : region.epc().page(physical - region.base() & -4096);
+        return region == null || region.epc() == null ? -1 : region.epc().page(physical - region.base() & -4096);
+    }
+
+    /** EPC page behind a linear address; #PF if paging forbids the access or it is not EPC. */
+    static int epcPage(Cpu c, long linear, int access) {
+        int page = epcPageOrNone(c, linear, access);
         if (page < 0) {
             throw epcFault(c, linear, access);
         }

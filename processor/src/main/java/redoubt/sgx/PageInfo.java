@@ -5,6 +5,7 @@ import redoubt.cpu.Mem;
 
 /** PAGEINFO, read: SDM vol. 3D table 35-14. The third field is a SECINFO or a PCMD. */
 record PageInfo(long linaddr, long srcpge, long secinfo, long secs) {
+    static final int SIZE = 32;
     static final int ALIGNMENT = 32;
     static final int LINADDR = 0;
 

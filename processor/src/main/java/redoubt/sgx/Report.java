@@ -3,6 +3,7 @@ package redoubt.sgx;
 /** REPORT: SDM vol. 3D table 35-21. */
 public final class Report {
     public static final int SIZE = 432;
+    static final int DATA_SIZE = 64;
     static final int CPUSVN = 0;
     static final int MISCSELECT = 16;
     static final int ISVEXTPRODID = 32;

@@ -29,8 +29,15 @@ final class Secs {
     static final int EID = 2048;
     static final int ISVFAMILYID = 2056;
     static final int ISVEXTPRODID = 2072;
+    /** CHLDCNT. */
     static final int CHILDREN = 2088;
+
+    /** VIRTCHILDCNT. */
+    static final int VIRTUAL_CHILDREN = 2096;
+
+    /** ENCLAVECONTEXT. */
     static final int CONTEXT = 2104;
+
     static final int BLOCKS = 2112;
     static final int EPOCH = 2120;
     /** Logical processors inside that entered in the current epoch. */
@@ -71,6 +78,17 @@ final class Secs {
     static void leave(long secs, long epoch) {
         int field = epoch == Host.get64(secs + EPOCH) ? INSIDE_CURRENT : INSIDE_PREVIOUS;
         Host.put64(secs + field, Host.get64(secs + field) - 1);
+    }
+
+    /** Begins a tracking cycle unless the last one is incomplete; returns the leaf's code. */
+    static int track(long secs) {
+        if (Host.get64(secs + INSIDE_PREVIOUS) != 0) {
+            return ErrorCode.PREV_TRK_INCMPL;
+        }
+        Host.put64(secs + INSIDE_PREVIOUS, Host.get64(secs + INSIDE_CURRENT));
+        Host.put64(secs + INSIDE_CURRENT, 0);
+        Host.put64(secs + EPOCH, Host.get64(secs + EPOCH) + 1);
+        return ErrorCode.SUCCESS;
     }
 
     /** Whether no processor can still hold a translation from before {@code pageEpoch} ended. */

@@ -21,6 +21,15 @@ public record SgxCapabilities(int features, int miscselect, int sizes, long attr
     /** SGX2 leaves. */
     public static final int SGX2 = 2;
 
+    /** ENCLV leaves. */
+    public static final int ENCLV = 1 << 5;
+
+    /** Oversubscription leaves of ENCLS: ERDINFO, ETRACKC, ELDBC, ELDUC. */
+    public static final int ENCLS_C = 1 << 6;
+
+    /** ENCLS[EUPDATESVN]. */
+    public static final int EUPDATESVN = 1 << 10;
+
     /** ENCLU[EDECCSSA]. */
     public static final int EDECCSSA = 1 << 11;
 

@@ -13,14 +13,28 @@ public final class SgxPackage {
     final Epc epc;
     final SgxCapabilities capabilities;
 
-    /** CR_CPUSVN. */
-    private final byte[] cpuSvn = new byte[16];
+    private static final int SVN_SIZE = 16;
 
-    private final byte[] ownerEpoch;
+    /** CR_CPUSVN. */
+    private byte[] cpuSvn = new byte[SVN_SIZE];
+
+    /** What EUPDATESVN makes of it. */
+    private byte[] microcodeSvn;
+
+    /** CR_SGXOWNEREPOCH. */
+    private byte[] ownerEpoch;
+
     private final byte[] sealFuses;
     private final byte[] deviceKey;
-    final byte[] pagingKey;
-    final byte[] reportKeyId;
+    private final byte[] seed;
+    private int generation;
+
+    /** CR_BASE_PK. */
+    byte[] pagingKey = new byte[0];
+
+    /** CR_REPORT_KEYID. */
+    byte[] reportKeyId = new byte[0];
+
     private final byte[] padding = SigstructVerifier.padding();
     private long nextEid = 1;
     private long pagingVersion;
@@ -30,13 +44,20 @@ public final class SgxPackage {
         this.epc = epc;
         this.capabilities = capabilities;
         Arrays.fill(cpuSvn, 0, 4, (byte) 1);
+        microcodeSvn = cpuSvn;
         ownerEpoch = Arrays.copyOf(derive(root, "owner epoch"), 16);
         sealFuses = Arrays.copyOf(derive(root, "seal fuses"), 16);
         deviceKey = Arrays.copyOf(derive(root, "device key"), 16);
-        byte[] both = Arrays.copyOf(root, root.length + boot.length);
-        System.arraycopy(boot, 0, both, root.length, boot.length);
-        pagingKey = Arrays.copyOf(derive(both, "paging key"), 16);
-        reportKeyId = derive(both, "report key id");
+        seed = Arrays.copyOf(root, root.length + boot.length);
+        System.arraycopy(boot, 0, seed, root.length, boot.length);
+        drawKeys();
+    }
+
+    /** The secrets that last until a reset, or until EUPDATESVN. */
+    private void drawKeys() {
+        pagingKey = Arrays.copyOf(derive(seed, "paging key " + generation), 16);
+        reportKeyId = derive(seed, "report key id " + generation);
+        generation++;
     }
 
     private static byte[] derive(byte[] seed, String label) {
@@ -54,12 +75,59 @@ public final class SgxPackage {
         return capabilities;
     }
 
-    byte[] cpuSvn() {
+    /** CR_CPUSVN, 16 bytes. */
+    public synchronized byte[] cpuSvn() {
         return cpuSvn.clone();
     }
 
-    byte[] ownerEpoch() {
-        return ownerEpoch;
+    /**
+     * Sets CR_CPUSVN, as firmware and microcode do before SGX is enabled.
+     *
+     * @throws IllegalArgumentException unless it has 16 bytes
+     */
+    public synchronized void cpuSvn(byte[] svn) {
+        cpuSvn = sixteen(svn, "CPUSVN");
+        microcodeSvn = cpuSvn;
+    }
+
+    /**
+     * Loads microcode of another security version while the package runs; ENCLS[EUPDATESVN] makes it the CPUSVN.
+     *
+     * @throws IllegalArgumentException unless it has 16 bytes
+     */
+    public synchronized void loadMicrocode(byte[] svn) {
+        microcodeSvn = sixteen(svn, "CPUSVN");
+    }
+
+    /** EUPDATESVN once nothing of the EPC is in use; false if the version is already the current one. */
+    boolean updateSvn() {
+        if (Arrays.equals(cpuSvn, microcodeSvn)) {
+            return false;
+        }
+        cpuSvn = microcodeSvn;
+        drawKeys();
+        return true;
+    }
+
+    /** CR_SGXOWNEREPOCH, 16 bytes: {@code MSR_SGXOWNEREPOCH0} and {@code 1}, little-endian. */
+    public synchronized byte[] ownerEpoch() {
+        return ownerEpoch.clone();
+    }
+
+    /**
+     * Sets CR_SGXOWNEREPOCH: with a new one, keys that the platform's former owner sealed with are gone.
+     *
+     * @throws IllegalArgumentException unless it has 16 bytes
+     */
+    public synchronized void ownerEpoch(byte[] epoch) {
+        ownerEpoch = sixteen(epoch, "an owner epoch");
+    }
+
+    private static byte[] sixteen(byte[] value, String what) {
+        if (value.length != SVN_SIZE) {
+            throw new IllegalArgumentException(value.length + " bytes: " + what + " has " + SVN_SIZE);
+        }
+        return value.clone();
     }
 
     byte[] sealFuses() {

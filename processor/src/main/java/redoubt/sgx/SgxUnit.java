@@ -6,7 +6,6 @@ import org.jspecify.annotations.Nullable;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.EnclaveUnit;
 import redoubt.cpu.Flags;
-import redoubt.cpu.insn.XState;
 
 /**
  * SGX of one logical processor: the registers of SDM vol. 3D table 38-4 that each processor has, the instructions' common
@@ -19,6 +18,7 @@ public final class SgxUnit implements EnclaveUnit {
     private static final int FEATURE_CONTROL = 0x3A;
     private static final long LOCKED_AND_ENABLED = 1 | 1 << 18;
     private static final int LEPUBKEYHASH = 0x8C;
+    private static final int EUPDATESVN = 0x18;
 
     private static final long CR0_PE = 1;
     private static final long CR0_NE = 0x20;
@@ -27,25 +27,20 @@ public final class SgxUnit implements EnclaveUnit {
     static final long CR4_OSFXSR = 0x200;
     static final long CR4_OSXSAVE = 0x40000;
 
-    private static final int MF = 16;
-    private static final int XM = 19;
-    private static final int BP = 3;
-    private static final int GP = 13;
-    private static final int PF = 14;
-    /** Vectors whose EXITINFO is valid whatever MISCSELECT says: #DE #DB #BP #BR #UD #MF #AC #XM. */
-    private static final int REPORTED = 1 | 1 << 1 | 1 << BP | 1 << 5 | 1 << 6 | 1 << MF | 1 << 17 | 1 << XM;
-
     final SgxPackage platform;
     final Epc epc;
     final SgxCapabilities capabilities;
     private @Nullable EnclsIntercept intercept;
+    private @Nullable EnclsIntercept enclvIntercept;
 
     /** Where XSAVE state is put together: an SSA frame's pages need not be neighbours. */
-    private final MemorySegment scratchArea = Arena.ofAuto().allocate(XsaveArea.LARGEST, 64);
+    final MemorySegment scratchArea = Arena.ofAuto().allocate(XsaveArea.LARGEST, 64);
 
     // ---- CREGs
 
     private boolean enclaveMode;
+    private boolean entryPendsSingleStep;
+
     /** DBGOPTIN as of the entry. */
     boolean debugOptIn;
 
@@ -57,8 +52,10 @@ public final class SgxUnit implements EnclaveUnit {
     private long elrangeSize;
     long tcsLinear;
     int tcs;
-    private long gprHost;
-    private long[] xsaveHosts = new long[0];
+
+    /** CR_GPR_PA and CR_XSAVE_PAGE_n: the SSA frame that an asynchronous exit fills. */
+    Frame frame = new Frame(new long[0], 0);
+
     private long entryEpoch;
     private boolean savedTf;
     private long savedXcr0;
@@ -77,6 +74,11 @@ public final class SgxUnit implements EnclaveUnit {
     /** Sets who decides about ENCLS; null: nobody, all leaves run. */
     public void intercept(@Nullable EnclsIntercept interceptor) {
         intercept = interceptor;
+    }
+
+    /** Sets who decides about ENCLV; null: nobody, it is undefined. */
+    public void interceptEnclv(@Nullable EnclsIntercept interceptor) {
+        enclvIntercept = interceptor;
     }
 
     // ---- instructions
@@ -108,7 +110,7 @@ public final class SgxUnit implements EnclaveUnit {
     public void enclsUnintercepted(Cpu c) {
         checkEnabled(c);
         int leaf = (int) c.r[Operands.RAX];
-        Operands.require(c, leaf >= 0 && leaf <= 0xF && (leaf <= 0xC || capabilities.has(SgxCapabilities.SGX2)));
+        Operands.require(c, enclsLeaf(leaf));
         Operands.require(c, (c.cr0 & CR0_PG) != 0);
         Operands.require(c, c.codeMode == 64 || !expandDown(c, 3));
         synchronized (platform) {
@@ -128,9 +130,23 @@ public final class SgxUnit implements EnclaveUnit {
                 case 0xC -> Etrack.execute(this, c);
                 case 0xD -> Eaug.execute(this, c);
                 case 0xE -> Emodpr.execute(this, c);
-                default -> Emodt.execute(this, c);
+                case 0xF -> Emodt.execute(this, c);
+                case 0x10 -> Erdinfo.execute(this, c);
+                case 0x11 -> Etrackc.execute(this, c);
+                // they differ from ELDB and ELDU in how they report a conflict, and there is none
+                case 0x12 -> Eld.execute(this, c, true);
+                case 0x13 -> Eld.execute(this, c, false);
+                default -> Eupdatesvn.execute(this, c);
             }
         }
+    }
+
+    private boolean enclsLeaf(int leaf) {
+        return leaf >= 0
+                && (leaf <= 0xC
+                        || leaf <= 0xF && capabilities.has(SgxCapabilities.SGX2)
+                        || leaf >= 0x10 && leaf <= 0x13 && capabilities.has(SgxCapabilities.ENCLS_C)
+                        || leaf == EUPDATESVN && capabilities.has(SgxCapabilities.EUPDATESVN));
     }
 
     @Override
@@ -167,9 +183,42 @@ public final class SgxUnit implements EnclaveUnit {
         }
     }
 
+    /**
+     * ENCLV. A guest's processor is in VMX non-root operation, where the instruction is undefined unless ENCLV exiting takes
+     * it to the hypervisor; without ENCLV in CPUID it is undefined anywhere.
+     */
     @Override
     public void enclv(Cpu c) {
-        throw c.invalidOpcode(); // CPUID.12H.0:EAX[5] is not reported
+        checkMode(c);
+        boolean compatibility = c.longMode() && c.codeMode != 64;
+        if (!capabilities.has(SgxCapabilities.ENCLV) || compatibility || c.cpl != 0) {
+            throw c.invalidOpcode();
+        }
+        if (enclvIntercept == null || !enclvIntercept.intercept(c, (int) c.r[Operands.RAX])) {
+            throw c.invalidOpcode();
+        }
+    }
+
+    /**
+     * ENCLV as it runs in VMX root operation, from the registers of {@code c}: for a hypervisor that counts children which it
+     * has evicted itself, or that has intercepted the instruction.
+     */
+    public void enclvInRoot(Cpu c) {
+        if (!capabilities.has(SgxCapabilities.ENCLV)) {
+            throw c.invalidOpcode();
+        }
+        checkEnabled(c);
+        int leaf = (int) c.r[Operands.RAX];
+        Operands.require(c, leaf >= 0 && leaf <= 2);
+        Operands.require(c, (c.cr0 & CR0_PG) != 0);
+        Operands.require(c, c.codeMode == 64 || !expandDown(c, 3));
+        synchronized (platform) {
+            switch (leaf) {
+                case 0 -> Edecvirtchild.execute(this, c);
+                case 1 -> Eincvirtchild.execute(this, c);
+                default -> Esetcontext.execute(this, c);
+            }
+        }
     }
 
     static boolean expandDown(Cpu c, int segment) {
@@ -215,6 +264,16 @@ public final class SgxUnit implements EnclaveUnit {
     }
 
     @Override
+    public boolean transitionPendsSingleStep() {
+        return !enclaveMode || entryPendsSingleStep;
+    }
+
+    @Override
+    public boolean timeStampIllegal() {
+        return enclaveMode && !capabilities.has(SgxCapabilities.SGX2);
+    }
+
+    @Override
     public boolean inElrange(long linear) {
         return enclaveMode && Long.compareUnsigned(linear - elrangeBase, elrangeSize) < 0;
     }
@@ -225,15 +284,26 @@ public final class SgxUnit implements EnclaveUnit {
             return 0;
         }
         int needed = (access & FETCH) != 0 ? Epc.X : (access & WRITE) != 0 ? Epc.W : Epc.R;
-        if (page < 0
-                || !epc.is(page, PageType.REG)
-                || epc.secs(page) != secs
-                || epc.address(page) != (linear & -4096)
-                || epc.any(page, Epc.BLOCKED | Epc.PENDING | Epc.MODIFIED)
-                || !epc.any(page, needed)) {
-            throw Operands.epcFault(c, linear, access);
+        synchronized (platform) { // one entry as some leaf left it, also when another processor runs in another thread
+            if (page < 0
+                    || !epc.is(page, PageType.REG)
+                    || epc.secs(page) != secs
+                    || epc.address(page) != (linear & -4096)
+                    || epc.any(page, Epc.BLOCKED | Epc.PENDING | Epc.MODIFIED)
+                    || !epc.any(page, needed)) {
+                throw Operands.epcFault(c, linear, access);
+            }
         }
         return epc.host(page);
+    }
+
+    /**
+     * Host address of an explicit operand of a leaf in the enclave: its EPCM entry is consulted each time, whatever the TLB
+     * holds.
+     */
+    long operand(Cpu c, long linear, int access) {
+        int page = Operands.epcPage(c, linear, access);
+        return epcHostAddress(c, linear, page, access) + (linear & 4095);
     }
 
     // ---- entry and exit
@@ -246,6 +316,9 @@ public final class SgxUnit implements EnclaveUnit {
         long owner = epc.host(ownerSecs);
         long frameSize = (Host.get32(owner + Secs.SSAFRAMESIZE) & 0xFFFF_FFFFL) * 4096;
         long start = Host.get64(owner + Secs.BASEADDR) + Host.get64(tcsHost + Tcs.OSSA) + frameSize * index;
+        if (c.codeMode != 64) {
+            start &= 0xFFFF_FFFFL;
+        }
         int pages = XsaveArea.size(Host.get64(owner + Secs.XFRM)) + 4095 >> 12;
         long[] xsave = new long[pages];
         for (int i = 0; i < pages; i++) {
@@ -253,6 +326,7 @@ public final class SgxUnit implements EnclaveUnit {
         }
         long gprLinear = start + frameSize - Gprsgx.SIZE;
         long gpr = epc.host(framePage(c, ownerSecs, gprLinear)) + (gprLinear & 4095);
+        Operands.linear(c, gprLinear, Gprsgx.SIZE);
         return new Frame(xsave, gpr);
     }
 
@@ -269,26 +343,23 @@ public final class SgxUnit implements EnclaveUnit {
         return page;
     }
 
-    /** Makes another SSA frame the one that an asynchronous exit fills. */
-    void useFrame(Frame frame) {
-        gprHost = frame.gpr;
-        xsaveHosts = frame.xsave;
-    }
-
     /**
      * The part of an entry that cannot fail any more: enclave mode, the cached addresses, and the outside state that an exit
      * restores.
+     *
+     * @param pendsSingleStep whether a trap is pending when TF is still set after it
      */
-    void enter(Cpu c, int enteredSecs, int enteredTcs, long linear, Frame frame, long fsBase, long gsBase) {
-        long tcsHost = epc.host(enteredTcs);
-        secs = enteredSecs;
-        secsHost = epc.host(enteredSecs);
+    void enter(Cpu c, Entry entry, Frame entered, long fsBase, long gsBase, boolean pendsSingleStep) {
+        long tcsHost = epc.host(entry.tcs());
+        secs = entry.secs();
+        secsHost = epc.host(secs);
         elrangeBase = Host.get64(secsHost + Secs.BASEADDR);
         elrangeSize = Host.get64(secsHost + Secs.SIZE);
-        tcs = enteredTcs;
-        tcsLinear = linear;
-        useFrame(frame);
+        tcs = entry.tcs();
+        tcsLinear = entry.tcsLinear();
+        frame = entered;
         enclaveMode = true;
+        entryPendsSingleStep = pendsSingleStep;
         entryEpoch = Secs.enter(secsHost);
         Host.put64(tcsHost + Tcs.STATE, 1);
         Host.put64(tcsHost + Tcs.AEP, Operands.register(c, Operands.RCX));
@@ -341,114 +412,10 @@ public final class SgxUnit implements EnclaveUnit {
         c.leaveLoop();
     }
 
-    /** Copies an XSAVE area between the scratch area and a frame's pages. */
-    private static void copyXsave(long[] pages, long area, int size, boolean toPages) {
-        for (int done = 0; done < size; done += 4096) {
-            int chunk = Math.min(4096, size - done);
-            long page = pages[done >> 12];
-            Host.copy(toPages ? area + done : page, toPages ? page : area + done, chunk);
-        }
-    }
-
-    /** Restores extended state from a frame as XRSTOR does; #GP on an illegal header or MXCSR. */
-    void restoreExtended(Cpu c, Frame frame, long xfrm) {
-        int size = XsaveArea.size(xfrm);
-        long area = scratchArea.address();
-        copyXsave(frame.xsave, area, size, false);
-        boolean legal = Host.isZero(area + XsaveArea.HEADER_ZERO, 16)
-                && (Host.get64(area + XsaveArea.XSTATE_BV) & ~xfrm) == 0
-                && (Host.get32(area + XsaveArea.MXCSR) & 0xFFFF_0000) == 0;
-        Operands.require(c, legal);
-        XState.restoreStandard(c, area, xfrm);
-    }
-
     @Override
     public void asynchronousExit(Cpu c, int vector, int errorCode, long address) {
         synchronized (platform) {
-            asynchronousExitLocked(c, vector, errorCode, address);
-        }
-    }
-
-    private void asynchronousExitLocked(Cpu c, int vector, int errorCode, long address) {
-        boolean mode64 = c.codeMode == 64;
-        long tcsHost = epc.host(tcs);
-        long xfrm = Host.get64(secsHost + Secs.XFRM);
-        int registers = mode64 ? 16 : 8;
-        for (int i = 0; i < registers; i++) {
-            if (mode64) {
-                Host.put64(gprHost + 8 * i, c.r[i]);
-            } else {
-                Host.put32(gprHost + 8 * i, (int) c.r[i]);
-            }
-        }
-        boolean faultClass = vector >= 0 && vector != 1 && vector != 2 && vector != 18;
-        long rflags = c.rflags() & ~(long) Flags.TF | (faultClass ? Flags.RF : 0);
-        if (mode64) {
-            Host.put64(gprHost + Gprsgx.RFLAGS, rflags);
-            Host.put64(gprHost + Gprsgx.RIP, c.rip);
-            Host.put64(gprHost + Gprsgx.FSBASE, c.segmentBase[4]);
-            Host.put64(gprHost + Gprsgx.GSBASE, c.segmentBase[5]);
-        } else {
-            Host.put32(gprHost + Gprsgx.RFLAGS, (int) rflags);
-            Host.put32(gprHost + Gprsgx.RIP, (int) c.rip);
-            Host.put32(gprHost + Gprsgx.FSBASE, (int) c.segmentBase[4]);
-            Host.put32(gprHost + Gprsgx.GSBASE, (int) c.segmentBase[5]);
-        }
-        saveExtended(c, xfrm);
-        exitInformation(vector, errorCode, address);
-        synthesize(c, vector, mode64, xfrm);
-
-        long aep = Host.get64(tcsHost + Tcs.AEP);
-        c.r[Operands.RAX] = 3;
-        c.r[Operands.RBX] = tcsLinear;
-        c.r[Operands.RCX] = aep;
-        c.rip = aep;
-        Host.put32(tcsHost + Tcs.CSSA, Host.get32(tcsHost + Tcs.CSSA) + 1);
-        leave(c);
-    }
-
-    private void saveExtended(Cpu c, long xfrm) {
-        int size = XsaveArea.size(xfrm);
-        long area = scratchArea.address();
-        copyXsave(xsaveHosts, area, size, false); // what XSAVE leaves alone stays as the frame had it
-        XState.saveStandard(c, area, xfrm);
-        Host.put64(area + XsaveArea.XSTATE_BV, Host.get64(area + XsaveArea.XSTATE_BV) & xfrm);
-        Host.fill(area + XsaveArea.HEADER_ZERO, 16, 0);
-        copyXsave(xsaveHosts, area, size, true);
-    }
-
-    private void exitInformation(int vector, int errorCode, long address) {
-        boolean exinfo = (Host.get32(secsHost + Secs.MISCSELECT) & SgxCapabilities.EXINFO) != 0;
-        boolean described = exinfo && (vector == GP || vector == PF);
-        boolean valid = vector >= 0 && vector < 32 && (REPORTED >> vector & 1) != 0 || described;
-        int kind = vector == BP ? 6 : 3;
-        Host.put32(gprHost + Gprsgx.EXITINFO, valid ? 1 << 31 | kind << 8 | vector : 0);
-        if (described) {
-            Host.put64(gprHost + Gprsgx.EXINFO_MADDR, vector == PF ? address : 0);
-            Host.put32(gprHost + Gprsgx.EXINFO_ERRCD, errorCode);
-            Host.put32(gprHost + Gprsgx.EXINFO_RESERVED, 0);
-        }
-    }
-
-    /** SDM vol. 3D table 37-1. */
-    private void synthesize(Cpu c, int vector, boolean mode64, long xfrm) {
-        c.r[Operands.RDX] = 0;
-        c.r[6] = 0;
-        c.r[7] = 0;
-        if (mode64) {
-            for (int i = 8; i < 16; i++) {
-                c.r[i] = 0;
-            }
-        }
-        c.r[4] = mode64 ? Host.get64(gprHost + Gprsgx.URSP) : Host.get32(gprHost + Gprsgx.URSP) & 0xFFFF_FFFFL;
-        c.r[5] = mode64 ? Host.get64(gprHost + Gprsgx.URBP) : Host.get32(gprHost + Gprsgx.URBP) & 0xFFFF_FFFFL;
-        c.status(0);
-        c.flags &= ~(long) Flags.RF;
-        XState.initState(c, xfrm);
-        c.mxcsr = vector == XM ? 0x1F01 : 0x1FB0;
-        if (vector == MF) {
-            c.fpControl = 0x37E;
-            c.fpStatus = 0x8081;
+            AsynchronousExit.execute(this, c, vector, errorCode, address);
         }
     }
 }

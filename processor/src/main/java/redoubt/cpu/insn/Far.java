@@ -497,6 +497,9 @@ public final class Far {
         if (c.enclave.debugOptOut()) {
             throw c.invalidOpcode();
         }
+        if (c.enclave.inEnclave()) {
+            c.enclave.asynchronousExit(c, 1, -1, 0);
+        }
         Interrupts.deliver(c, 1, -1, 0, Interrupts.ICEBP);
     }
 

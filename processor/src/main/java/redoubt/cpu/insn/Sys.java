@@ -518,6 +518,9 @@ public final class Sys {
     }
 
     public static void rdtsc(Cpu c) {
+        if (c.enclave.timeStampIllegal()) {
+            throw c.invalidOpcode();
+        }
         checkTsc(c);
         long value = c.msrs.tsc();
         c.r[0] = value & 0xFFFF_FFFFL;
