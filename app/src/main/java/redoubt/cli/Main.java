@@ -21,6 +21,7 @@ import redoubt.machine.boot.BootException;
             "",
             "The launcher ./redoubt also knows:",
             "  test [--all]  Build and run the test suite.",
+            "  bench [NAME]  Measure it beside QEMU and the JDK; bench --help tells more.",
             "",
             "Exit status:",
             "  0..123  of the command in the guest",

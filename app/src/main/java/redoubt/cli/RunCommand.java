@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -143,6 +144,11 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--update", description = "Ask the Debian archive for newer packages first.")
     private boolean update;
 
+    @Option(
+            names = "--statistics",
+            description = "At the end a line on standard error: instructions executed, seconds, guest's time.")
+    private boolean statistics;
+
     @Option(names = "--quiet", description = "No progress line.")
     private boolean quiet;
 
@@ -237,8 +243,13 @@ final class RunCommand implements Callable<Integer> {
                         machine,
                         raw != null ? new HostTerminal.Escapes(source, () -> machine.post(machine::stop)) : source);
             }
+            long start = System.nanoTime();
             Machine.Outcome outcome = machine.run(limit);
             out.flush();
+            tellStatistics(
+                    machine.vcpu().instructions(),
+                    System.nanoTime() - start,
+                    machine.clock().nanos());
             return switch (outcome.end()) {
                 case POWER_OFF, RESET, STOPPED -> 0;
                 case TIME_LIMIT -> Main.TIME_LIMIT;
@@ -340,8 +351,10 @@ final class RunCommand implements Callable<Integer> {
         var streams = new GuestSession.Streams(
                 raw != null ? out : new BufferedOutputStream(out), new BufferedOutputStream(err), log, input, mayWait);
         made[0] = new GuestSession(setup, streams, raw != null, progress::close);
+        long start = System.nanoTime();
         GuestSession.Result result = made[0].run(guest, limit);
         progress.close();
+        tellStatistics(result.instructions(), System.nanoTime() - start, result.nanos());
         if (result.status() >= 0) {
             return result.status();
         }
@@ -376,6 +389,20 @@ final class RunCommand implements Callable<Integer> {
             case INTERNAL_ERROR -> "met what Redoubt cannot do:";
         };
         return outcome.detail().isEmpty() ? what : what + " (" + outcome.detail() + ")";
+    }
+
+    private void tellStatistics(long instructions, long hostNanos, long guestNanos) {
+        if (statistics) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.printf(
+                    Locale.ROOT,
+                    "redoubt: %d instructions in %.3f s, %.1f MIPS; guest's time %.3f s%n",
+                    instructions,
+                    hostNanos / 1e9,
+                    instructions * 1e3 / Math.max(hostNanos, 1),
+                    guestNanos / 1e9);
+            err.flush();
+        }
     }
 
     private int complain(String message) {

@@ -27,8 +27,11 @@ public final class GuestSession {
      * @param status the command's, or -1 if it did not get to its end
      * @param ready whether the command was started
      * @param nanosToReady guest's time from power-up until then
+     * @param instructions executed in all
+     * @param nanos guest's time from power-up to the end
      */
-    public record Result(int status, boolean ready, long nanosToReady, Machine.Outcome outcome) {}
+    public record Result(
+            int status, boolean ready, long nanosToReady, Machine.Outcome outcome, long instructions, long nanos) {}
 
     private final Machine.Setup setup;
     private final Streams streams;
@@ -91,7 +94,13 @@ public final class GuestSession {
             running = machine;
             machine.boot(BzImage.readKernel(guest.kernel()), guest.initramfs(), guest.cmdline());
             Machine.Outcome outcome = machine.run(limitNanos);
-            return new Result(status, ready, nanosToReady, outcome);
+            return new Result(
+                    status,
+                    ready,
+                    nanosToReady,
+                    outcome,
+                    machine.vcpu().instructions(),
+                    machine.clock().nanos());
         } finally {
             running = null;
             flush(streams.out());

@@ -135,6 +135,11 @@ public final class ElfFile {
         return name;
     }
 
+    /** The whole file, not copied. */
+    public MemorySegment contents() {
+        return MemorySegment.ofArray(file.array()).asReadOnly();
+    }
+
     /** The entry point ({@code e_entry}); for a kernel its 64-bit physical one. */
     public long entry() {
         return entry;
