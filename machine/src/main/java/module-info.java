@@ -11,5 +11,6 @@ module redoubt.machine {
     exports redoubt.machine;
     exports redoubt.machine.boot;
     exports redoubt.machine.device;
+    exports redoubt.enclave;
     exports redoubt.image;
 }

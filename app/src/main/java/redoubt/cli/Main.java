@@ -6,6 +6,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
+import redoubt.enclave.EnclaveFileException;
 import redoubt.image.ImageException;
 import redoubt.machine.boot.BootException;
 
@@ -13,7 +14,13 @@ import redoubt.machine.boot.BootException;
 @Command(
         name = "redoubt",
         description = "Virtual machines with Intel SGX, on machines that have none.",
-        subcommands = {RunCommand.class, DoctorCommand.class, VersionCommand.class, CommandLine.HelpCommand.class},
+        subcommands = {
+            RunCommand.class,
+            SgxCommand.class,
+            DoctorCommand.class,
+            VersionCommand.class,
+            CommandLine.HelpCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = VersionCommand.class,
         synopsisSubcommandLabel = "COMMAND",
@@ -71,7 +78,7 @@ public final class Main {
     private static int failure(PrintWriter err, Exception e) {
         return switch (e) {
             case UsageException _ -> complain(err, firstLine(e), CommandLine.ExitCode.USAGE);
-            case BootException _, ImageException _ -> complain(err, firstLine(e), FAILED);
+            case BootException _, ImageException _, EnclaveFileException _ -> complain(err, firstLine(e), FAILED);
             case UncheckedIOException io ->
                 complain(err, "input or output failed: " + firstLine(io.getCause()), FAILED);
             default -> {

@@ -8,7 +8,7 @@ import java.nio.ByteOrder;
  * Little-endian fields of a file that may be cut short or lie about itself: each read checks its bounds and says what
  * was being read.
  */
-final class Bytes {
+public final class Bytes {
     private static final VarHandle U16 = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle U32 = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle U64 = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -16,38 +16,54 @@ final class Bytes {
     private final String name;
     private final byte[] bytes;
 
-    Bytes(String name, byte[] bytes) {
+    /** The bytes of the file that messages call {@code name}; not copied. */
+    public Bytes(String name, byte[] bytes) {
         this.name = name;
         this.bytes = bytes;
     }
 
-    long length() {
+    /** Bytes in the file. */
+    public long length() {
         return bytes.length;
     }
 
-    byte[] array() {
+    /** The bytes, not copied. */
+    public byte[] array() {
         return bytes;
     }
 
-    int u8(long offset, String what) {
+    /** An 8-bit field; {@code what} names it if it lies outside the file. */
+    public int u8(long offset, String what) {
         return bytes[check(offset, 1, what)] & 0xFF;
     }
 
-    int u16(long offset, String what) {
+    /** A 16-bit field. */
+    public int u16(long offset, String what) {
         return (short) U16.get(bytes, check(offset, 2, what)) & 0xFFFF;
     }
 
-    long u32(long offset, String what) {
+    /** A 32-bit field, zero-extended. */
+    public long u32(long offset, String what) {
         return (int) U32.get(bytes, check(offset, 4, what)) & 0xFFFF_FFFFL;
     }
 
     /** A 64-bit field that is used as an offset, a size or an address: callers compare it unsigned or check it. */
-    long u64(long offset, String what) {
+    public long u64(long offset, String what) {
         return (long) U64.get(bytes, check(offset, 8, what));
     }
 
+    /** A 64-bit field of bytes that are known to be there. */
+    public static long get64(byte[] bytes, int offset) {
+        return (long) U64.get(bytes, offset);
+    }
+
+    /** Writes a 64-bit field of bytes that are known to be there. */
+    public static void put64(byte[] bytes, int offset, long value) {
+        U64.set(bytes, offset, value);
+    }
+
     /** Checks that {@code [offset, offset + length)} lies in the file and gives the offset as an index. */
-    int check(long offset, long length, String what) {
+    public int check(long offset, long length, String what) {
         if (offset < 0 || length < 0 || length > bytes.length || offset > bytes.length - length) {
             throw new BootException(name + ": truncated or damaged: " + what + " is said to be "
                     + Long.toUnsignedString(length) + " bytes at offset 0x" + Long.toHexString(offset)
@@ -57,7 +73,7 @@ final class Bytes {
     }
 
     /** The string of a string table at {@code offset}, which ends at a NUL or at {@code limit}. */
-    String string(long offset, long limit, String what) {
+    public String string(long offset, long limit, String what) {
         check(offset, Math.max(0, limit - offset), what);
         int from = (int) offset;
         int end = from;

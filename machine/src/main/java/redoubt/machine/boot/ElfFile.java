@@ -15,8 +15,12 @@ import org.jspecify.annotations.Nullable;
 public final class ElfFile {
     /** Segment type: to be loaded. */
     public static final int PT_LOAD = 1;
+    /** Segment type: what the dynamic linker needs. */
+    public static final int PT_DYNAMIC = 2;
     /** Segment type: notes. */
     public static final int PT_NOTE = 4;
+    /** Segment type: the template of thread-local storage. */
+    public static final int PT_TLS = 7;
     /** Symbol type in the low four bits of {@link Symbol#info()}: a function. */
     public static final int STT_FUNC = 2;
     /** Note type of the "Xen" notes: 32-bit physical entry of the PVH boot ABI. */
@@ -30,6 +34,7 @@ public final class ElfFile {
     private static final int SYMBOL_BYTES = 24;
     private static final int SHT_SYMTAB = 2;
     private static final int SHT_NOBITS = 8;
+    private static final int SHT_DYNSYM = 11;
     private static final int SHN_XINDEX = 0xFFFF;
 
     private final String name;
@@ -59,7 +64,15 @@ public final class ElfFile {
 
     /** One section header; {@code link}'s meaning depends on the type. */
     public record Section(
-            String name, int type, long flags, long address, long offset, long bytes, int link, long entryBytes) {}
+            String name,
+            int type,
+            long flags,
+            long address,
+            long offset,
+            long bytes,
+            int link,
+            long align,
+            long entryBytes) {}
 
     /** One symbol; {@code sectionIndex} is 0 for an undefined one. */
     public record Symbol(String name, long value, long bytes, int info, int sectionIndex) {}
@@ -261,6 +274,7 @@ public final class ElfFile {
                     file.u64(at + 24, what),
                     file.u64(at + 32, what),
                     (int) file.u32(at + 40, what),
+                    file.u64(at + 48, what),
                     file.u64(at + 56, what)));
         }
         return List.copyOf(list);
@@ -272,8 +286,21 @@ public final class ElfFile {
      * @throws BootException if the table or its strings lie outside the file
      */
     public List<Symbol> symbols() {
+        return symbols(SHT_SYMTAB);
+    }
+
+    /**
+     * The symbols of the dynamic linker's table ({@code .dynsym}), empty if there is none.
+     *
+     * @throws BootException if the table or its strings lie outside the file
+     */
+    public List<Symbol> dynamicSymbols() {
+        return symbols(SHT_DYNSYM);
+    }
+
+    private List<Symbol> symbols(int type) {
         for (Section table : sections()) {
-            if (table.type == SHT_SYMTAB) {
+            if (table.type == type) {
                 return readSymbols(table);
             }
         }

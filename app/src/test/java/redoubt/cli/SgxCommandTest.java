@@ -1,0 +1,113 @@
+package redoubt.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code redoubt sgx measure} and {@code dump} on files of the test's own making. */
+class SgxCommandTest {
+    private record Ran(int status, String out, String err) {}
+
+    @TempDir
+    private Path folder;
+
+    private static Ran run(String... arguments) {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        int status = Main.run(arguments, new PrintWriter(out, true), new PrintWriter(err, true));
+        return new Ran(status, out.toString(), err.toString());
+    }
+
+    private static byte[] record(String tag, long a, long b) {
+        ByteBuffer record = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        record.put(0, tag.getBytes(StandardCharsets.ISO_8859_1));
+        if (tag.equals("ECREATE")) {
+            return record.putInt(8, (int) a).putLong(12, b).array();
+        }
+        return record.putLong(8, a).putLong(16, b).array();
+    }
+
+    /** A stream without unmeasured records: MRENCLAVE is the SHA-256 of the file. */
+    private static byte[] stream() {
+        var stream = new ByteArrayOutputStream();
+        stream.writeBytes(record("ECREATE", 1, 0x4000));
+        stream.writeBytes(record("EADD", 0, 0x100));
+        stream.writeBytes(record("EADD", 0x1000, 0x203));
+        stream.writeBytes(record("EEXTEND", 0x1000, 0));
+        stream.writeBytes(new byte[256]);
+        return stream.toByteArray();
+    }
+
+    private static String hash(byte[] bytes) throws NoSuchAlgorithmException {
+        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    }
+
+    @Test
+    void measurePrintsTheHashOfAnSgxsStream() throws IOException, NoSuchAlgorithmException {
+        Path file = Files.write(folder.resolve("a.sgxs"), stream());
+
+        Ran ran = run("sgx", "measure", file.toString());
+
+        assertThat(ran.out()).contains("MRENCLAVE       " + hash(stream())).contains("not signed");
+        assertThat(ran.status()).isZero();
+    }
+
+    @Test
+    void dumpAsJsonListsPagesAndAttributes() throws IOException {
+        Path file = Files.write(folder.resolve("a.sgxs"), stream());
+
+        Ran ran = run("sgx", "dump", "-o", "json", file.toString());
+
+        JsonNode enclave = JsonMapper.builder().build().readTree(ran.out()).get(0);
+        assertThat(enclave.get("format").asString()).isEqualTo("sgxs");
+        assertThat(enclave.get("size").asLong()).isEqualTo(0x4000);
+        assertThat(enclave.get("tcs_count").asLong()).isEqualTo(1);
+        assertThat(enclave.get("pages").get(1).get("access").asString()).isEqualTo("rw-");
+        assertThat(enclave.get("pages").get(1).get("measured").asString()).isEqualTo("0x0001");
+    }
+
+    @Test
+    void signatureThatEinitWouldRefuseIsSaidAndGivesStatusOne() throws IOException {
+        Path file = Files.write(folder.resolve("a.sgxs"), stream());
+        Files.write(folder.resolve("a.sig"), new byte[1808]);
+
+        Ran ran = run("sgx", "measure", file.toString());
+
+        assertThat(ran.out()).contains("SGX_INVALID_SIG_STRUCT");
+        assertThat(ran.status()).isEqualTo(1);
+    }
+
+    @Test
+    void fileThatIsNoEnclaveIsNamed() throws IOException {
+        Path file = Files.write(folder.resolve("a.txt"), new byte[10]);
+
+        Ran ran = run("sgx", "dump", file.toString());
+
+        assertThat(ran.err())
+                .startsWith("redoubt: " + file + ": not an enclave file")
+                .hasLineCount(1);
+        assertThat(ran.status()).isEqualTo(Main.FAILED);
+    }
+
+    @Test
+    void missingFileAndMissingCommandAreSaidInOneLine() {
+        assertThat(run("sgx", "measure", "/no/such").err()).isEqualTo("redoubt: /no/such: no such file\n");
+        assertThat(run("sgx").err()).contains("no command given").hasLineCount(1);
+        assertThat(run("sgx").status()).isEqualTo(2);
+    }
+}
