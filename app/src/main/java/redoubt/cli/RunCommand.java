@@ -19,16 +19,17 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import redoubt.cpu.CpuModel;
 import redoubt.image.DefaultGuest;
 import redoubt.image.GuestCommand;
 import redoubt.image.GuestInit;
 import redoubt.image.GuestSession;
 import redoubt.machine.Machine;
-import redoubt.machine.MemoryLayout;
 import redoubt.machine.boot.BootException;
 import redoubt.machine.boot.BzImage;
 import redoubt.machine.boot.ElfFile;
@@ -53,7 +54,6 @@ final class RunCommand implements Callable<Integer> {
     private static final String TTY = "tty";
     private static final String NULL = "null";
     private static final String FILE = "file=";
-    private static final long DEFAULT_EPC = 64L << 20;
 
     @Option(
             names = "--cpus",
@@ -69,11 +69,11 @@ final class RunCommand implements Callable<Integer> {
             description = "RAM, as 1G or size=1G (${DEFAULT-VALUE}).")
     private String memory = "512M";
 
-    @Option(
-            names = "--sgx-epc",
-            paramLabel = "SIZE",
-            description = "Enclave page cache, as 64M or size=64M; 0 for none (64M).")
-    private List<String> sgxEpc = List.of();
+    @Mixin
+    private CpuOption cpu = new CpuOption();
+
+    @Mixin
+    private SgxOptions sgx = new SgxOptions();
 
     @Option(names = "--kernel", paramLabel = "FILE", description = "A Linux kernel, bzImage or vmlinux.")
     private @Nullable Path kernel;
@@ -162,6 +162,10 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (cpu.asksForHelp()) {
+            CpuOption.list(spec.commandLine().getOut());
+            return 0;
+        }
         boolean plain = initramfs != null || kernel != null && command.isEmpty();
         if (initramfs != null && !command.isEmpty()) {
             throw new UsageException(
@@ -194,30 +198,16 @@ final class RunCommand implements Callable<Integer> {
         if (ram < 64L << 20) {
             throw new UsageException("--memory " + memory + ": too little for a Linux kernel; 64M is the least");
         }
-        long epc = epcBytes();
+        CpuModel model = cpu.model(1);
+        long seedNumber = Values.number("--seed", seed, seed, 0, Long.MAX_VALUE);
+        Machine.Setup setup = new Machine.Setup(
+                ram, model, sgx.setup(model), sgx.topology(model), seedNumber, clock.equals("host"), input);
         try {
-            var _ = new MemoryLayout(ram, epc);
+            var _ = setup.layout();
         } catch (IllegalArgumentException e) {
             throw new UsageException("--memory " + memory + ": " + e.getMessage());
         }
-        long seedNumber = Values.number("--seed", seed, seed, 0, Long.MAX_VALUE);
-        return new Machine.Setup(ram, epc, seedNumber, clock.equals("host"), input);
-    }
-
-    private long epcBytes() {
-        if (sgxEpc.isEmpty()) {
-            return DEFAULT_EPC;
-        }
-        if (sgxEpc.size() > 1) {
-            throw new UsageException("--sgx-epc " + sgxEpc.get(1) + ": a second section; only one is possible so far");
-        }
-        String text = sgxEpc.getFirst();
-        Map<String, String> values = Values.list("--sgx-epc", text, "size", Set.of("id", "size", "prefault", "node"));
-        String size = values.get("size");
-        if (size == null) {
-            throw new UsageException("--sgx-epc " + text + ": has no size; try size=64M");
-        }
-        return Values.pages("--sgx-epc", text, size);
+        return setup;
     }
 
     // ---- a kernel and initramfs of the user's

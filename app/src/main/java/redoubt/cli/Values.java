@@ -101,4 +101,12 @@ final class Values {
         }
         throw new UsageException(option + " " + text + ": not a whole number from " + least + " to " + most);
     }
+
+    /** {@code on} or {@code off}. */
+    static boolean flag(String option, String text, String key, String value) {
+        if (!value.equals("on") && !value.equals("off")) {
+            throw new UsageException(option + " " + text + ": " + key + " is on or off, not '" + value + "'");
+        }
+        return value.equals("on");
+    }
 }

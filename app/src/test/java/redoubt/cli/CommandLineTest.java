@@ -39,6 +39,25 @@ class CommandLineTest {
                 "--sgx-epc|colour=red|unknown key 'colour'",
                 "--sgx-epc|size=64M,size=1M|'size' is given twice",
                 "--sgx-epc|node=0|has no size; try size=64M",
+                "--sgx-epc|size=1M,prefault=yes|prefault is on or off, not 'yes'",
+                "--sgx-epc|size=1M,node=1|no such node; give --numa guest_numa_id=1 too",
+                "--sgx-epc|2048G|EPC of 2199023255552 bytes: must be a multiple of 4096 between 4096 and 1 TiB",
+                "--numa|cpus=0|has no guest_numa_id; the first node's is 0",
+                "--numa|0,cpus=0-1|not a whole number from 0 to 0",
+                "--numa|0,cpus=0:0|processor 0 has a node already",
+                "--numa|64|not a whole number from 0 to 63",
+                "--numa|0,sgx_epc_sections=epc7|no EPC section 'epc7'; give --sgx-epc id=epc7,size=64M too",
+                "--sgx-lepubkeyhash|amd|unknown key 'amd'; intel, unlocked or 64 hex digits",
+                "--sgx-lepubkeyhash|unlocked,locked=on|unlocked and locked=on exclude each other",
+                "--cpu|pentium|--cpu pentium: unknown model 'pentium'; possible are skylake-sgx1, coffeelake, icelake",
+                "--cpu|+sgx2|unknown model '+sgx2'; possible are skylake-sgx1, coffeelake, icelake-server, "
+                        + "sapphirerapids, max, and the model comes first",
+                "--cpu|max,sgx2|'sgx2' is neither +FLAG nor -FLAG",
+                "--cpu|max,|'' is neither +FLAG nor -FLAG",
+                "--cpu|max,+sgx3|unknown flag 'sgx3'; --cpu help lists them",
+                "--cpu|max,+smx|Redoubt does not implement 'smx'",
+                "--cpu|coffeelake,+sgx-aex-notify|'sgx-aex-notify' needs 'sgx-edeccssa', which is not there",
+                "--cpu|icelake-server,-sgx,+sgxlc|'sgxlc' needs 'sgx', which is not there",
                 "--memory|lots|--memory lots: not a size",
                 "--memory|16M|--memory 16M: too little",
                 "--memory|9999999T|--memory 9999999T",
@@ -54,6 +73,62 @@ class CommandLineTest {
             })
     void badValueIsNamedWithWhatWouldBeRight(String option, String value, String message) {
         assertOneLine(run("run", option, value, "--", "true"), 2, message);
+    }
+
+    @Test
+    void launchKeyNeedsAProcessorThatTakesIt() {
+        assertOneLine(
+                run("run", "--cpu", "skylake-sgx1", "--sgx-lepubkeyhash", "unlocked"),
+                2,
+                "takes Intel's launch key only; give it +sgxlc");
+    }
+
+    @Test
+    void epcNeedsAProcessorWithSgx() {
+        assertOneLine(run("run", "--cpu", "max,-sgx1", "--sgx-epc", "1M"), 2, "--sgx-epc 1M: the processor");
+    }
+
+    @Test
+    void epcSectionsAreNamedOnce() {
+        assertOneLine(
+                run("run", "--sgx-epc", "1M", "--sgx-epc", "id=epc0,size=1M"), 2, "there is a section 'epc0' already");
+        assertOneLine(run("run", "--sgx-epc", "1M", "--sgx-epc", "0"), 2, "--sgx-epc 0: none, beside another section");
+    }
+
+    @Test
+    void nodesAreNamedOnce() {
+        assertOneLine(run("run", "--numa", "0", "--numa", "guest_numa_id=0"), 2, "there is a node 0 already");
+        assertOneLine(
+                run("run", "--sgx-epc", "1M,node=1", "--numa", "0,sgx_epc_sections=epc0", "--numa", "1"),
+                2,
+                "EPC section 'epc0' belongs to node 1 already");
+        assertOneLine(
+                run("run", "--sgx-epc", "1M,node=2", "--numa", "0"),
+                2,
+                "no such node; give --numa guest_numa_id=2 too");
+    }
+
+    @Test
+    void rootKeyHasThirtyTwoBytes(@TempDir Path folder) throws IOException {
+        Path file = Files.write(folder.resolve("key"), new byte[31]);
+        assertOneLine(run("run", "--sgx-root-key", file.toString()), 125, "has 31 bytes; 32 are wanted");
+        assertOneLine(run("run", "--sgx-root-key", "/no/such/key"), 125, "--sgx-root-key /no/such/key: no such file");
+    }
+
+    @Test
+    void cpuHelpListsModelsAndFlagsInOneTable() {
+        Ran ran = run("run", "--cpu", "help");
+        assertThat(ran.status()).isZero();
+        assertThat(ran.err()).isEmpty();
+        assertThat(ran.out())
+                .contains(
+                        "skylake-sgx1",
+                        "coffeelake",
+                        "sapphirerapids",
+                        "max",
+                        "icelake-server  SGX2, EXINFO, KSS (default)")
+                .containsPattern("(?m)^sgx-aex-notify +- +- +- +\\+ +\\+ +sgx-edeccssa$")
+                .containsPattern("(?m)^sgxlc +- +\\+ +\\+ +\\+ +\\+ +sgx$");
     }
 
     @Test

@@ -34,7 +34,7 @@ class DefaultGuestSystemTest {
         var err = new ByteArrayOutputStream();
         var console = new ByteArrayOutputStream();
         var streams = new GuestSession.Streams(out, err, console, InputStream.nullInputStream(), false);
-        var setup = new Machine.Setup(512L << 20, 64L << 20, 0, false, Machine.Input.NONE);
+        var setup = Machine.Setup.of(512L << 20, 64L << 20);
         GuestSession.Result result = new GuestSession(setup, streams, false, () -> {}).run(guest, FIVE_MINUTES);
         return new Run(
                 result,

@@ -2,7 +2,6 @@ package redoubt.machine;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -27,6 +26,7 @@ import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.ProcessorPins;
 import redoubt.memory.PhysicalMemory;
 import redoubt.sgx.Epc;
+import redoubt.sgx.RootKey;
 import redoubt.sgx.SgxCapabilities;
 import redoubt.sgx.SgxPackage;
 import redoubt.x86.Feature;
@@ -43,11 +43,53 @@ public final class Machine implements AutoCloseable {
     /**
      * What to make.
      *
+     * @param cpu the processors
+     * @param sgx their SGX; without EPC they have none
+     * @param numa which node what belongs to
      * @param seed of the guest's random numbers
      * @param hostTime whether the guest's clock follows the host's instead of the instructions
      * @param input where input from outside may come from while the guest runs
      */
-    public record Setup(long ramBytes, long epcBytes, long seed, boolean hostTime, Input input) {}
+    public record Setup(
+            long ramBytes, CpuModel cpu, SgxSetup sgx, NumaTopology numa, long seed, boolean hostTime, Input input) {
+        /** The default processor, one node, virtual time from seed 0, no input. */
+        public static Setup of(long ramBytes, long epcBytes) {
+            return new Setup(
+                    ramBytes,
+                    new CpuModel(CpuGeneration.DEFAULT, CpuGeneration.DEFAULT.features(), 1),
+                    SgxSetup.ofEpc(epcBytes),
+                    NumaTopology.SINGLE,
+                    0,
+                    false,
+                    Input.NONE);
+        }
+
+        /** The same with another processor. */
+        public Setup with(CpuModel other) {
+            return new Setup(ramBytes, other, sgx, numa, seed, hostTime, input);
+        }
+
+        /** The same with other SGX. */
+        public Setup with(SgxSetup other) {
+            return new Setup(ramBytes, cpu, other, numa, seed, hostTime, input);
+        }
+
+        /** The same with other nodes. */
+        public Setup with(NumaTopology other) {
+            return new Setup(ramBytes, cpu, sgx, other, seed, hostTime, input);
+        }
+
+        /**
+         * Where everything is in the guest's physical address space.
+         *
+         * @throws IllegalArgumentException if that is not possible
+         */
+        public MemoryLayout layout() {
+            return new MemoryLayout(
+                    ramBytes,
+                    sgx.sections().stream().map(SgxSetup.Section::bytes).toList());
+        }
+    }
 
     /** Input from outside, which no virtual clock can foresee. */
     public enum Input {
@@ -113,12 +155,13 @@ public final class Machine implements AutoCloseable {
      */
     public Machine(Setup setup, List<? extends IntConsumer> serialOutputs) {
         this.setup = setup;
-        this.layout = new MemoryLayout(setup.ramBytes(), setup.epcBytes());
+        this.layout = setup.layout();
         this.random = new SplittableRandom(setup.seed());
         this.virtual = setup.hostTime() ? null : new VirtualClock();
         this.clock = virtual != null ? virtual : new HostClock();
         var pins = new Pins();
-        MachineConfig config = MachineConfig.of(layout, 1);
+        MachineConfig config =
+                MachineConfig.of(layout, setup.numa(), setup.cpu().processors());
         this.board = new Board(config, clock, List.of(pins), serialOutputs, new AcpiPower.Requests() {
             @Override
             public void powerOff() {
@@ -130,15 +173,19 @@ public final class Machine implements AutoCloseable {
                 finish(End.RESET, "");
             }
         });
-        CpuModel model = model(layout);
-        SgxPackage sgx = setup.epcBytes() > 0 ? sgxPackage(model) : null;
+        CpuModel model = model(setup.cpu(), layout);
+        SgxPackage sgx = model.has(Feature.SGX1) ? sgxPackage(model) : null;
         this.vm = new Vm(model, new Wires(), sgx);
         mapMemory();
         if (sgx != null) {
-            vm.addVirtualEpc(layout.epcBase(), new VirtualEpc(sgx.epc(), layout.epcBytes()));
+            mapEpc(sgx.epc());
+        }
+        if (setup.sgx().provisioning()) {
+            vm.allowProvisionKey();
         }
         this.vcpu = vm.createVcpu(0, board.lapic(0));
         pins.cpu = vcpu.cpu();
+        setup.sgx().launchControl().leaveIn(vcpu.cpu().msrs, model);
         if (virtual != null) {
             virtual.progress(() -> vcpu.instructions() - counted);
         }
@@ -146,24 +193,39 @@ public final class Machine implements AutoCloseable {
     }
 
     /** Without EPC there is no SGX, as on a computer whose firmware has set no memory aside for it. */
-    private static CpuModel model(MemoryLayout layout) {
-        Set<Feature> features = EnumSet.copyOf(CpuGeneration.DEFAULT.features());
-        if (layout.epcBytes() == 0) {
-            features.remove(Feature.SGX);
-            return new CpuModel(features, 1);
+    private static CpuModel model(CpuModel cpu, MemoryLayout layout) {
+        if (layout.epcSizes().isEmpty()) {
+            Set<Feature> others = cpu.features();
+            others.remove(Feature.SGX);
+            return cpu.limitedTo(others);
         }
-        return new CpuModel(features, 1).withEpc(List.of(new CpuModel.EpcSection(layout.epcBase(), layout.epcBytes())));
+        return cpu.withEpc(layout.epcSections().stream()
+                .map(section -> new CpuModel.EpcSection(section.base(), section.lengthBytes()))
+                .toList());
     }
 
-    /** A package of this machine's own; its keys come from the seed, so that a run can be repeated. */
+    /**
+     * A package of this machine's own. What is drawn at power-up comes from the seed, as its root key does if none is given,
+     * so that a run can be repeated.
+     */
     private SgxPackage sgxPackage(CpuModel model) {
-        byte[] root = new byte[32];
-        byte[] boot = new byte[32];
-        SplittableRandom keys = new SplittableRandom(setup.seed());
-        keys.nextBytes(root);
-        keys.nextBytes(boot);
-        Epc epc = new Epc(epcArena, (int) (setup.epcBytes() / PAGE));
-        return new SgxPackage(epc, SgxCapabilities.of(model), root, boot);
+        byte[] boot = RootKey.ofSeed(~setup.seed()).bytes();
+        RootKey root = setup.sgx().rootKey().orElseGet(() -> RootKey.ofSeed(setup.seed()));
+        Epc epc = new Epc(epcArena, (int) (layout.epcBytes() / PAGE));
+        return new SgxPackage(epc, SgxCapabilities.of(model), root.bytes(), boot);
+    }
+
+    private void mapEpc(Epc pool) {
+        List<MemoryLayout.Range> places = layout.epcSections();
+        for (int i = 0; i < places.size(); i++) {
+            VirtualEpc region = new VirtualEpc(pool, places.get(i).lengthBytes());
+            if (setup.sgx().sections().get(i).prefault()) {
+                for (long offset = 0; offset < region.bytes(); offset += PAGE) {
+                    region.page(offset);
+                }
+            }
+            vm.addVirtualEpc(places.get(i).base(), region);
+        }
     }
 
     private void mapMemory() {

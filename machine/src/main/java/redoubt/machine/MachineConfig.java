@@ -6,6 +6,7 @@ import java.util.List;
  * What a machine is made of, as far as its devices and tables go.
  *
  * @param layout RAM and EPC
+ * @param numa which node each part of that, and each processor, belongs to
  * @param apicIds one local APIC ID for each processor, the bootstrap processor's first
  * @param physicalAddressBits MAXPHYADDR as CPUID tells it
  * @param reducedHardware if ACPI describes reduced hardware; only for a processor that tells its TSC's frequency by CPUID
@@ -14,6 +15,7 @@ import java.util.List;
  */
 public record MachineConfig(
         MemoryLayout layout,
+        NumaTopology numa,
         List<Integer> apicIds,
         int physicalAddressBits,
         boolean reducedHardware,
@@ -28,10 +30,15 @@ public record MachineConfig(
         }
     }
 
-    /** {@code processors} processors with APIC IDs from zero, 46 address bits, reduced hardware, the default date. */
+    /** One node of {@code processors} processors, the rest as in {@link #of(MemoryLayout, NumaTopology, int)}. */
     public static MachineConfig of(MemoryLayout layout, int processors) {
+        return of(layout, NumaTopology.SINGLE, processors);
+    }
+
+    /** {@code processors} processors with APIC IDs from zero, 46 address bits, reduced hardware, the default date. */
+    public static MachineConfig of(MemoryLayout layout, NumaTopology numa, int processors) {
         List<Integer> ids =
                 java.util.stream.IntStream.range(0, processors).boxed().toList();
-        return new MachineConfig(layout, ids, 46, true, DEFAULT_EPOCH_SECONDS);
+        return new MachineConfig(layout, numa, ids, 46, true, DEFAULT_EPOCH_SECONDS);
     }
 }

@@ -6,16 +6,16 @@ import java.util.List;
 
 /**
  * Where things are in the guest's physical address space: RAM from zero up to 3 GiB, then the hole for device registers
- * below 4 GiB, then the rest of RAM. The Enclave Page Cache follows the RAM, aligned to 2 MiB: below 3 GiB if both fit
- * there, as on the processors that have SGX, else above 4 GiB.
+ * below 4 GiB, then the rest of RAM. The sections of Enclave Page Cache follow the RAM, each aligned to 2 MiB: below 3 GiB
+ * as long as they fit there, as on the processors that have SGX, else above 4 GiB.
  *
  * <p>Why not always above 4 GiB: Linux takes whatever the SRAT names for memory that may come, and with any of it above
  * 4 GiB sets 64 MiB aside for bouncing DMA (seen: a guest of 128 MiB then dies of it before it starts init).
  *
  * @param ramBytes all RAM, a multiple of 4096
- * @param epcBytes size of the EPC, zero if there is none, a multiple of 4096
+ * @param epcSizes size of each section of EPC in bytes, a positive multiple of 4096; none if there is no EPC
  */
-public record MemoryLayout(long ramBytes, long epcBytes) {
+public record MemoryLayout(long ramBytes, List<Long> epcSizes) {
     /** First address that is never RAM: below it RAM, from it to 4 GiB device registers. */
     public static final long LOW_RAM_LIMIT = 3L << 30;
 
@@ -50,10 +50,23 @@ public record MemoryLayout(long ramBytes, long epcBytes) {
             throw new IllegalArgumentException(
                     "RAM of " + ramBytes + " bytes: must be a multiple of 4096 between 4 MiB and 1 TiB");
         }
-        if (epcBytes % PAGE != 0 || epcBytes < 0 || epcBytes > MOST_BYTES) {
-            throw new IllegalArgumentException(
-                    "EPC of " + epcBytes + " bytes: must be a multiple of 4096 between 0 and 1 TiB");
+        epcSizes = List.copyOf(epcSizes);
+        long all = 0;
+        for (long bytes : epcSizes) {
+            if (bytes % PAGE != 0 || bytes <= 0 || bytes > MOST_BYTES) {
+                throw new IllegalArgumentException(
+                        "EPC of " + bytes + " bytes: must be a multiple of 4096 between 4096 and 1 TiB");
+            }
+            all += bytes;
         }
+        if (all > MOST_BYTES) {
+            throw new IllegalArgumentException("EPC of " + all + " bytes in all: 1 TiB is the most");
+        }
+    }
+
+    /** With one section of EPC; zero for none. */
+    public MemoryLayout(long ramBytes, long epcBytes) {
+        this(ramBytes, epcBytes == 0 ? List.of() : List.of(epcBytes));
     }
 
     /** Kind of a range in the memory map, numbered as in the e820 and PVH maps. */
@@ -92,13 +105,31 @@ public record MemoryLayout(long ramBytes, long epcBytes) {
         return ramBytes - lowRamBytes();
     }
 
-    /** Where the EPC begins; says where it would be if there is none. */
-    public long epcBase() {
-        long behindRam = (lowRamBytes() + LARGE_PAGE - 1) & -LARGE_PAGE;
-        if (highRamBytes() == 0 && epcBytes <= LOW_RAM_LIMIT - behindRam) {
-            return behindRam;
+    /** All EPC. */
+    public long epcBytes() {
+        return epcSizes.stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** Where each section of EPC is. */
+    public List<Range> epcSections() {
+        List<Range> sections = new ArrayList<>();
+        long low = roundUp(lowRamBytes());
+        long high = roundUp(HIGH_RAM_BASE + highRamBytes());
+        for (long bytes : epcSizes) {
+            boolean fits = highRamBytes() == 0 && bytes <= LOW_RAM_LIMIT - low;
+            Range section = new Range(fits ? low : high, bytes, Kind.RESERVED);
+            sections.add(section);
+            if (fits) {
+                low = roundUp(section.end());
+            } else {
+                high = roundUp(section.end());
+            }
         }
-        return (HIGH_RAM_BASE + highRamBytes() + LARGE_PAGE - 1) & -LARGE_PAGE;
+        return sections;
+    }
+
+    private static long roundUp(long address) {
+        return (address + LARGE_PAGE - 1) & -LARGE_PAGE;
     }
 
     /** The map the guest is told, ascending, without overlaps: RAM, ACPI tables, reserved ranges and the EPC. */
@@ -113,9 +144,7 @@ public record MemoryLayout(long ramBytes, long epcBytes) {
         if (highRamBytes() > 0) {
             map.add(new Range(HIGH_RAM_BASE, highRamBytes(), Kind.RAM));
         }
-        if (epcBytes > 0) {
-            map.add(new Range(epcBase(), epcBytes, Kind.RESERVED));
-        }
+        map.addAll(epcSections());
         map.sort(Comparator.comparingLong(Range::base));
         return List.copyOf(map);
     }

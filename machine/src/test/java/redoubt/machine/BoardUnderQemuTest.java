@@ -87,7 +87,12 @@ class BoardUnderQemuTest {
             }
         };
         var config = new MachineConfig(
-                new MemoryLayout(RAM_BYTES, 64L << 20), List.of(0), 40, reduced, MachineConfig.DEFAULT_EPOCH_SECONDS);
+                new MemoryLayout(RAM_BYTES, 64L << 20),
+                NumaTopology.SINGLE,
+                List.of(0),
+                40,
+                reduced,
+                MachineConfig.DEFAULT_EPOCH_SECONDS);
         var board = new Board(config, new VirtualClock(), List.of(pins()), List.of((int c) -> {}, (int c) -> {}), null);
         return board.boot(
                 kernel,

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import redoubt.machine.MemoryLayout;
+import redoubt.machine.NumaTopology;
 
 /**
  * The ACPI tables of the board: RSDP, XSDT, FADT, MADT, SRAT, DSDT and, unless the hardware is reduced, FACS.
@@ -55,7 +56,11 @@ public final class AcpiTables {
      * @param apicIds one local APIC ID for each processor, the bootstrap processor first
      */
     public record Description(
-            MemoryLayout layout, List<Integer> apicIds, boolean reducedHardware, List<Serial> serials) {
+            MemoryLayout layout,
+            NumaTopology numa,
+            List<Integer> apicIds,
+            boolean reducedHardware,
+            List<Serial> serials) {
         public Description {
             apicIds = List.copyOf(apicIds);
             serials = List.copyOf(serials);
@@ -254,16 +259,18 @@ public final class AcpiTables {
                 .array();
     }
 
-    /** One node: without an entry that covers the EPC, Linux complains of the firmware. */
+    /** Without an entry that covers a section of EPC, Linux complains of the firmware. */
     private byte[] srat() {
         List<byte[]> parts = new ArrayList<>();
         parts.add(little(12).putInt(1).array());
-        for (int id : machine.apicIds) {
+        for (int i = 0; i < machine.apicIds.size(); i++) {
+            int id = machine.apicIds.get(i);
+            int node = machine.numa.ofProcessor(i);
             if (Integer.compareUnsigned(id, FIRST_WIDE_ID) < 0) {
                 parts.add(little(16)
                         .put((byte) 0)
                         .put((byte) 16)
-                        .put((byte) 0)
+                        .put((byte) node)
                         .put((byte) id)
                         .putInt(ENABLED)
                         .array());
@@ -272,34 +279,25 @@ public final class AcpiTables {
                         .put((byte) 2)
                         .put((byte) 24)
                         .putShort((short) 0)
-                        .putInt(0)
+                        .putInt(node)
                         .putInt(id)
                         .putInt(ENABLED)
                         .array());
             }
         }
-        MemoryLayout layout = machine.layout;
-        parts.add(memory(0, layout.lowRamBytes()));
-        if (layout.highRamBytes() > 0) {
-            parts.add(memory(MemoryLayout.HIGH_RAM_BASE, layout.highRamBytes()));
-        }
-        if (layout.epcBytes() > 0) {
-            parts.add(memory(layout.epcBase(), layout.epcBytes()));
+        for (NumaTopology.Memory piece : machine.numa.memory(machine.layout)) {
+            parts.add(little(40)
+                    .put((byte) 1)
+                    .put((byte) 40)
+                    .putInt(piece.node())
+                    .putShort((short) 0)
+                    .putLong(piece.base())
+                    .putLong(piece.lengthBytes())
+                    .putInt(0)
+                    .putInt(ENABLED)
+                    .array());
         }
         return Aml.join(parts.toArray(byte[][]::new));
-    }
-
-    private static byte[] memory(long base, long lengthBytes) {
-        return little(40)
-                .put((byte) 1)
-                .put((byte) 40)
-                .putInt(0)
-                .putShort((short) 0)
-                .putLong(base)
-                .putLong(lengthBytes)
-                .putInt(0)
-                .putInt(ENABLED)
-                .array();
     }
 
     private byte[] dsdt() {
@@ -318,14 +316,16 @@ public final class AcpiTables {
                 Aml.name("_HID", Aml.eisaId("PNP0B00")),
                 Aml.name("_STA", Aml.integer(0xF)),
                 Aml.name("_CRS", Aml.resources(Aml.io(0x70, 2), Aml.irq(8)))));
-        MemoryLayout layout = machine.layout;
-        if (layout.epcBytes() > 0) {
+        List<byte[]> epc = machine.layout.epcSections().stream()
+                .map(section -> Aml.memory64(section.base(), section.lengthBytes()))
+                .toList();
+        if (!epc.isEmpty()) {
             devices.add(Aml.device(
                     "EPC",
                     Aml.name("_HID", Aml.eisaId("INT0E0C")),
                     Aml.name("_STR", Aml.unicode("Enclave Page Cache 1.0")),
                     Aml.name("_STA", Aml.integer(0xF)),
-                    Aml.name("_CRS", Aml.resources(Aml.memory64(layout.epcBase(), layout.epcBytes())))));
+                    Aml.name("_CRS", Aml.resources(epc.toArray(byte[][]::new)))));
         }
         byte[] zero = Aml.integer(0);
         return Aml.join(

@@ -12,11 +12,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import redoubt.machine.MemoryLayout;
+import redoubt.machine.NumaTopology;
 
 /** Plays the operating system's table walk. Oracles: ACPI 6.4's offsets and, where installed, ACPICA's disassembler. */
 class AcpiTablesTest {
@@ -25,7 +27,8 @@ class AcpiTablesTest {
             List.of(new AcpiTables.Serial(0x3F8, 4), new AcpiTables.Serial(0x2F8, 3));
 
     private static ByteBuffer image(boolean reduced, Integer... ids) {
-        return ByteBuffer.wrap(AcpiTables.build(new AcpiTables.Description(LAYOUT, List.of(ids), reduced, SERIALS)))
+        return ByteBuffer.wrap(AcpiTables.build(
+                        new AcpiTables.Description(LAYOUT, NumaTopology.SINGLE, List.of(ids), reduced, SERIALS)))
                 .order(ByteOrder.LITTLE_ENDIAN);
     }
 
@@ -148,14 +151,52 @@ class AcpiTablesTest {
         assertThat(ranges)
                 .containsEntry(0L, 3L << 30)
                 .containsEntry(4L << 30, 1L << 30)
-                .containsEntry(LAYOUT.epcBase(), 64L << 20)
+                .containsEntry(LAYOUT.epcSections().getFirst().base(), 64L << 20)
                 .hasSize(3);
+    }
+
+    @Test
+    void theSratGivesEachProcessorAndSectionItsNode() {
+        var layout = new MemoryLayout(1L << 30, List.of(1L << 20, 4096L));
+        var numa = new NumaTopology(List.of(
+                new NumaTopology.Node(0, Set.of(0), Set.of(1)), new NumaTopology.Node(3, Set.of(1), Set.of(0))));
+        var image = ByteBuffer.wrap(
+                        AcpiTables.build(new AcpiTables.Description(layout, numa, List.of(0, 1), true, SERIALS)))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer srat = walk(image).get("SRAT");
+        assertThat(srat.get(48 + 2)).isZero();
+        assertThat(srat.get(64 + 2)).isEqualTo((byte) 3);
+        assertThat(srat.get(64 + 3)).as("APIC ID").isEqualTo((byte) 1);
+        List<List<Long>> pieces = new java.util.ArrayList<>();
+        for (int at = 80; at < srat.capacity(); at += 40) {
+            assertThat(srat.get(at)).isEqualTo((byte) 1);
+            pieces.add(List.of((long) srat.getInt(at + 2), srat.getLong(at + 8), srat.getLong(at + 16)));
+        }
+        assertThat(pieces)
+                .containsExactly(
+                        List.of(0L, 0L, 512L << 20),
+                        List.of(3L, 512L << 20, 512L << 20),
+                        List.of(3L, 1L << 30, 1L << 20),
+                        List.of(0L, (1L << 30) + (2L << 20), 4096L));
+    }
+
+    @Test
+    void nodesShareRamAcrossTheHoleBelowFourGib() {
+        var numa = new NumaTopology(
+                List.of(new NumaTopology.Node(0, Set.of(), Set.of()), new NumaTopology.Node(1, Set.of(), Set.of())));
+        assertThat(numa.memory(new MemoryLayout(8L << 30, 0)))
+                .containsExactly(
+                        new NumaTopology.Memory(0, 0, 3L << 30),
+                        new NumaTopology.Memory(0, 4L << 30, 1L << 30),
+                        new NumaTopology.Memory(1, 5L << 30, 4L << 30));
+        assertThat(numa.ofProcessor(7)).as("one that no node names").isZero();
     }
 
     @Test
     void moreProcessorsThanFitAreRefused() {
         List<Integer> ids = new java.util.ArrayList<>(Collections.nCopies(8000, 1));
-        assertThatThrownBy(() -> AcpiTables.build(new AcpiTables.Description(LAYOUT, ids, true, SERIALS)))
+        assertThatThrownBy(() ->
+                        AcpiTables.build(new AcpiTables.Description(LAYOUT, NumaTopology.SINGLE, ids, true, SERIALS)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("8000 processors");
     }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import redoubt.machine.MemoryLayout;
 
@@ -124,18 +125,32 @@ class PvhLoaderTest {
                 ram += range.kind() == MemoryLayout.Kind.RAM ? range.lengthBytes() : 0;
             }
             assertThat(ram).isEqualTo((gib << 30) - (0x10_0000 - MemoryLayout.CONVENTIONAL_END));
-            assertThat(layout.epcBase() % (2 << 20)).isZero();
-            assertThat(layout.memoryMap())
-                    .contains(new MemoryLayout.Range(layout.epcBase(), 128L << 20, MemoryLayout.Kind.RESERVED));
+            assertThat(layout.epcSections().getFirst().base() % (2 << 20)).isZero();
+            assertThat(layout.memoryMap()).containsAll(layout.epcSections());
         }
     }
 
     @Test
     void theEpcFollowsRamBelowThreeGibWhereItFitsElseAboveFour() {
-        assertThat(new MemoryLayout(512L << 20, 64L << 20).epcBase()).isEqualTo(512L << 20);
-        assertThat(new MemoryLayout((512L << 20) + 4096, 64L << 20).epcBase()).isEqualTo(514L << 20);
-        assertThat(new MemoryLayout(3L << 30, 64L << 20).epcBase()).isEqualTo(4L << 30);
-        assertThat(new MemoryLayout(2L << 30, 2L << 30).epcBase()).isEqualTo(4L << 30);
-        assertThat(new MemoryLayout(5L << 30, 64L << 20).epcBase()).isEqualTo(6L << 30);
+        assertThat(epcBase(new MemoryLayout(512L << 20, 64L << 20))).isEqualTo(512L << 20);
+        assertThat(epcBase(new MemoryLayout((512L << 20) + 4096, 64L << 20))).isEqualTo(514L << 20);
+        assertThat(epcBase(new MemoryLayout(3L << 30, 64L << 20))).isEqualTo(4L << 30);
+        assertThat(epcBase(new MemoryLayout(2L << 30, 2L << 30))).isEqualTo(4L << 30);
+        assertThat(epcBase(new MemoryLayout(5L << 30, 64L << 20))).isEqualTo(6L << 30);
+    }
+
+    private static long epcBase(MemoryLayout layout) {
+        return layout.epcSections().getFirst().base();
+    }
+
+    @Test
+    void everySectionOfEpcGoesWhereItFits() {
+        var layout = new MemoryLayout(1L << 30, List.of(4096L, 1L << 30, 3L << 30, 64L << 20, 8L << 30));
+        assertThat(layout.epcSections())
+                .extracting(MemoryLayout.Range::base)
+                .containsExactly(1L << 30, (1L << 30) + (2L << 20), 4L << 30, (2L << 30) + (2L << 20), 7L << 30);
+        assertThat(layout.epcBytes()).isEqualTo((12L << 30) + (64L << 20) + 4096);
+        assertThatThrownBy(() -> new MemoryLayout(1L << 30, List.of(1L << 40, 4096L)))
+                .hasMessageContaining("1 TiB is the most");
     }
 }
