@@ -62,10 +62,11 @@ public final class Main {
         if (arguments.length == 0) {
             return complain(err, "no command given; try redoubt run, or redoubt --help", CommandLine.ExitCode.USAGE);
         }
-        return new CommandLine(new Main())
-                .setOut(out)
+        CommandLine commands = new CommandLine(new Main());
+        // What follows the guest's command belongs to it.
+        commands.getSubcommands().get("run").setStopAtPositional(true);
+        return commands.setOut(out)
                 .setErr(err)
-                .setStopAtPositional(true)
                 .setUsageHelpAutoWidth(true)
                 .setParameterExceptionHandler((e, _) -> {
                     String help = e.getCommandLine().getCommandSpec().qualifiedName(" ") + " --help";

@@ -71,7 +71,7 @@ class SgxCommandTest {
     void dumpAsJsonListsPagesAndAttributes() throws IOException {
         Path file = Files.write(folder.resolve("a.sgxs"), stream());
 
-        Ran ran = run("sgx", "dump", "-o", "json", file.toString());
+        Ran ran = run("sgx", "dump", file.toString(), "-o", "json");
 
         JsonNode enclave = JsonMapper.builder().build().readTree(ran.out()).get(0);
         assertThat(enclave.get("format").asString()).isEqualTo("sgxs");
