@@ -45,7 +45,7 @@ public final class Decoder {
             lists.add(byOpcode);
         }
         for (Row row : Rows.ALL) {
-            if (!present.contains(row.feature)) {
+            if (!row.isIn(present)) {
                 continue;
             }
             int map = row.map + (row.vex ? 4 : 0);
@@ -303,7 +303,12 @@ public final class Decoder {
         if (vex && out.vvvv != 0 && found.operands.stream().noneMatch(o -> o.kind() == 'H' || o.kind() == 'B')) {
             return false; // VEX.vvvv must be 1111b (kept here inverted)
         }
-        return true;
+        return !found.has("vsib") || isGather(out);
+    }
+
+    /** A vector index needs a SIB byte, and the three vector registers must differ (SDM vol. 2, VPGATHERDD). */
+    private static boolean isGather(Insn insn) {
+        return insn.index >= 0 && insn.reg != insn.index && insn.reg != insn.vvvv && insn.index != insn.vvvv;
     }
 
     private static final int[] PP = {0, 0x66, 0xF3, 0xF2};
@@ -328,6 +333,9 @@ public final class Decoder {
             return;
         }
         out.memory = true;
+        if (row.has("vsib") && (rm != 4 || out.addressSize == 16)) { // undefined, as the missing index tells
+            return;
+        }
         if (out.addressSize == 16) {
             modRm16(out, mod, rm);
             return;
@@ -336,7 +344,7 @@ public final class Decoder {
             int sib = next();
             out.scale = sib >> 6;
             int index = sib >> 3 & 7 | (out.rex & 2) << 2;
-            out.index = index == 4 ? -1 : index;
+            out.index = index == 4 && !row.has("vsib") ? -1 : index;
             int base = sib & 7;
             if (base == 5 && mod == 0) {
                 out.base = -1;

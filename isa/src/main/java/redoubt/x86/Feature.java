@@ -51,6 +51,10 @@ public enum Feature {
     AVX2("avx2", CpuidBit.of(7, EBX, 5), AVX),
     FMA("fma", CpuidBit.of(1, ECX, 12), AVX),
     F16C("f16c", CpuidBit.of(1, ECX, 29), AVX),
+    /** AES instructions on 256 bits. */
+    VAES("vaes", CpuidBit.of(7, ECX, 9), AVX, AES),
+    /** PCLMULQDQ on 256 bits. */
+    VPCLMULQDQ("vpclmulqdq", CpuidBit.of(7, ECX, 10), AVX, PCLMULQDQ),
     CX16("cx16", CpuidBit.of(1, ECX, 13)),
     LAHF("lahf-lm", CpuidBit.of(0x80000001, ECX, 0)),
     RDTSCP("rdtscp", CpuidBit.of(0x80000001, EDX, 27)),

@@ -121,7 +121,7 @@ public final class Kinds {
 
     /** The kind of a row, or {@link #UNDEFINED} when it has no such form. */
     public static int of(Row row, int size, boolean memory, boolean longVector) {
-        int kind = BY_ROW[row.id][variant(row, size, memory, longVector)];
+        int kind = BY_ROW[row.id][variant(row, size, memory, longVector && row.hasLongVector())];
         return kind == 0 ? UNDEFINED : kind;
     }
 

@@ -51,6 +51,9 @@ public final class MxcsrContext {
      */
     public int raised;
 
+    /** All ones while the operations of several lanes add to {@link #raised} before it is committed, else 0. */
+    public int carried;
+
     /** The rounding control field. */
     public int rounding() {
         return mxcsr >>> RC_SHIFT & 3;

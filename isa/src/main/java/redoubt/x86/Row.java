@@ -19,8 +19,18 @@ import java.util.Set;
  * gets the operand size though no operand has it; {@code end} ends a block (changes RIP or anything the decoding depends
  * on); {@code raw} the function gets the packed operation word instead of operands; {@code string} a string instruction;
  * {@code cond} the function is a condition (JCC, SETCC, CMOVCC); {@code unaligned} no 16-byte alignment check of a
- * legacy-encoded vector memory operand; {@code whole} a VEX instruction whose function handles the whole vector length;
- * {@code encl} #UD inside an enclave; {@code mod3} register form only; {@code mem} memory form only.
+ * legacy-encoded vector memory operand; {@code aligned} one of a VEX-encoded one; {@code encl} #UD inside an enclave;
+ * {@code mod3} register form only; {@code mem} memory form only; {@code vsib} the index of the memory operand is a vector;
+ * {@code xmm0} VEX-encoded with XMM0 as destination, unnamed; {@code probe} a destination in memory is checked before the
+ * function runs, which may raise a floating-point exception.
+ *
+ * <p>Flags of VEX instructions with 256 bits. Their function is called once per 128-bit lane, operands of the size
+ * {@code x} being advanced for the upper one, unless they say otherwise: {@code whole} it handles the whole vector and,
+ * where the row has both lengths, gets the number of lanes as last argument; {@code joint} the floating-point exceptions of
+ * both lanes are raised together; {@code upper2} to {@code upper4} the upper lane's immediate starts at that bit;
+ * {@code source2}, {@code source4}, {@code source8} the upper lane's source starts at that byte; {@code narrow} each lane
+ * gives 64 bits of a 128-bit result. {@code 132}, {@code 213}, {@code 231} the order in which a fused multiply-add's
+ * operands are its factors and addend.
  */
 public final class Row {
     /** Mandatory-prefix values of {@link #prefix}. */
@@ -144,6 +154,18 @@ public final class Row {
     /** Whether a vector length of 256 bits is possible. */
     public boolean hasLongVector() {
         return vex && l != 0 && operands.stream().anyMatch(o -> o.isVector() && o.size() == 'x');
+    }
+
+    /** Whether a processor with these features has the instruction: VEX-encoded vectors need AVX besides their own. */
+    public boolean isIn(Set<Feature> present) {
+        return present.contains(feature) && !(isVexVector() && !present.contains(Feature.AVX));
+    }
+
+    /** Whether this is a VEX-encoded instruction on vector state, which the operating system must have enabled. */
+    public boolean isVexVector() {
+        return vex
+                && (operands.stream().anyMatch(Operand::isVector)
+                        || feature.compareTo(Feature.AVX) >= 0 && feature.compareTo(Feature.VPCLMULQDQ) <= 0);
     }
 
     /** How specific the row is: a more specific one is tried first. */

@@ -31,6 +31,20 @@ public final class Rows {
             return this;
         }
 
+        Feature feature() {
+            return feature;
+        }
+
+        /** The rows collected by now. */
+        List<Row> soFar() {
+            return List.copyOf(rows);
+        }
+
+        RowList row(Row row) {
+            rows.add(row);
+            return this;
+        }
+
         /** A row without undefined flags; {@code flags} as in {@link Row}. */
         RowList row(String mnemonic, String encoding, String operands, String semantics, String... flags) {
             rows.add(new Row(mnemonic, encoding, operands, semantics, feature, "", flags));

@@ -128,6 +128,13 @@ final class BlockBuilder {
             emit(Op.pack(kind, 0, 0, addressSize(), 0, (int) (next + insn.immediate)));
             return ends;
         }
+        if (row.has("vsib")) {
+            int segment = insn.segment < 0 ? insn.defaultSegment() : insn.segment;
+            emit(Op.pack(kind, insn.reg, orZero(insn.base), insn.index, insn.scale, (int) insn.displacement)
+                    | (segment == 2 ? Op.STACK : 0));
+            emit(second(row, segment | addressSize() << 3 | insn.l << 5));
+            return ends;
+        }
         int a = insn.reg;
         int b = insn.rm;
         boolean absolute = false;
@@ -187,13 +194,14 @@ final class BlockBuilder {
 
     /** Whether the row works its address out further by itself and would do that wrong for this address size or segment. */
     private boolean isUnusualAddress(Row row) {
-        boolean implicit = row.mnemonic.startsWith("MASKMOV");
+        boolean implicit = row.semantics.contains(".maskmov");
         boolean bitString = row.has("bitstring") && insn.memory;
         return insn.mode == 64 && (implicit || bitString) && (insn.addressSize != 64 || implicit && insn.segment >= 0);
     }
 
     private long second(Row row, long immediate) {
-        return row.vex ? immediate & 0xFFFF_FFFFL | (long) insn.vvvv << 32 | (immediate >> 4 & 15) << 40 : immediate;
+        long is4 = immediate >> 4 & (insn.mode == 64 ? 15 : 7);
+        return row.vex ? immediate & 0xFFFF_FFFFL | (long) insn.vvvv << 32 | is4 << 40 : immediate;
     }
 
     private void memoryOperand(Row row, int kind, int a, int next) {
@@ -207,35 +215,36 @@ final class BlockBuilder {
         } else {
             base = orZero(base);
         }
-        boolean fits = displacement == (int) displacement;
+        boolean fits = displacement == (int) displacement || insn.addressSize != 64; // else it wraps
         if (insn.mode == 64 && insn.addressSize == 64 && fits) {
-            int segment = noSegment ? -1 : insn.segment;
-            if (segment < 4) {
+            int override = noSegment ? -1 : insn.segment;
+            if (override < 4) {
                 emit(Op.pack(kind, a, base, orZero(index), insn.scale, (int) displacement));
                 return;
             }
-            int segmentBase = Op.FS_BASE + segment - 4;
+            int overriding = Op.FS_BASE + override - 4;
             if (index < 0) {
-                emit(Op.pack(kind, a, base, segmentBase, 0, (int) displacement));
+                emit(Op.pack(kind, a, base, overriding, 0, (int) displacement));
                 return;
             }
             if (base == Op.ZERO) {
-                emit(Op.pack(kind, a, segmentBase, index, insn.scale, (int) displacement));
+                emit(Op.pack(kind, a, overriding, index, insn.scale, (int) displacement));
                 return;
             }
         }
+        int segment = noSegment ? EffectiveAddress.NO_SEGMENT : insn.segment < 0 ? insn.defaultSegment() : insn.segment;
+        int segmentBase = Op.ZERO;
         if (!fits) { // RIP-relative at the far end of the displacement's range
             emit(Op.pack(Kinds.EA_ABSOLUTE, 0, Op.PAGE, 0, 0, 0));
             emit(displacement);
+            segmentBase = segment == 4 ? Op.FS_BASE : segment == 5 ? Op.GS_BASE : Op.ZERO;
         } else {
-            int segment =
-                    noSegment ? EffectiveAddress.NO_SEGMENT : insn.segment < 0 ? insn.defaultSegment() : insn.segment;
             // POP addresses its destination with the incremented rSP, which this operation does not see yet.
             long popped = row.semantics.equals("Stack.popTo") && insn.base == 4 ? insn.operandSize / 8 : 0;
             emit(Op.pack(Kinds.EA_GENERAL, 0, base, orZero(index), insn.scale, (int) (displacement + popped)));
             emit(general(segment, row));
         }
-        emit(Op.pack(kind, a, Op.TEMP, Op.ZERO, 0, 0));
+        emit(Op.pack(kind, a, Op.TEMP, segmentBase, 0, 0));
     }
 
     private long general(int segment, Row row) {
@@ -244,6 +253,7 @@ final class BlockBuilder {
         for (Operand operand : row.operands) {
             if (operand.mayBeMemory() || operand.kind() == 'O') {
                 bytes = operand.kind() == 'M' ? 1 : operand.bits(insn.operandSize) / 8;
+                bytes <<= insn.l == 1 && operand.size() == 'x' && row.hasLongVector() ? 1 : 0;
                 write = operand.writes();
             }
         }

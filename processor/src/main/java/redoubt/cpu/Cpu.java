@@ -23,6 +23,12 @@ public final class Cpu {
     /** Index in {@link #x} of the first scratch vector, where memory operands are loaded to. */
     public static final int SCRATCH = 16 * 4;
 
+    /** Index in {@link #x} of the scratch vector that takes a 256-bit result while it may still be discarded. */
+    public static final int RESULT = SCRATCH + 4;
+
+    /** Index in {@link #x} of the scratch vector with the upper lane's source, where that is no lane of its own. */
+    public static final int UPPER_SOURCE = SCRATCH + 8;
+
     /** Instruction pointer: offset within CS. */
     public long rip;
 

@@ -100,7 +100,15 @@ public enum CpuGeneration {
                 Feature.PAGES_1G,
                 Feature.ERMS,
                 Feature.ARCH_CAPABILITIES),
-        SERVER(Feature.SHA, Feature.RDPID, Feature.CLWB, Feature.PKU, Feature.UMIP, Feature.FSRM),
+        SERVER(
+                Feature.SHA,
+                Feature.VAES,
+                Feature.VPCLMULQDQ,
+                Feature.RDPID,
+                Feature.CLWB,
+                Feature.PKU,
+                Feature.UMIP,
+                Feature.FSRM),
         SGX1(
                 Feature.SGX,
                 Feature.SGX1,

@@ -84,7 +84,7 @@ public final class CpuModel {
         return new CpuModel(generation, Feature.closed(both), processors, epc);
     }
 
-    /** What a model can present: the features whose whole behaviour is implemented; AVX is not yet. */
+    /** What a model can present: the features whose whole behaviour is implemented. */
     public static Set<Feature> implemented() {
         return EnumSet.of(
                 Feature.BASE,
@@ -113,6 +113,12 @@ public final class CpuModel {
                 Feature.XSAVEC,
                 Feature.XGETBV1,
                 Feature.XSAVES,
+                Feature.AVX,
+                Feature.AVX2,
+                Feature.FMA,
+                Feature.F16C,
+                Feature.VAES,
+                Feature.VPCLMULQDQ,
                 Feature.CX16,
                 Feature.LAHF,
                 Feature.RDTSCP,

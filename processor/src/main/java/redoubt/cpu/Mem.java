@@ -246,18 +246,32 @@ public final class Mem {
         st8(c, linear, (int) c.x[index]);
     }
 
-    public static void ld256(Cpu c, long linear, int index) {
-        long third = ld64(c, linear + 16);
-        long fourth = ld64(c, linear + 24);
-        ld128(c, linear, index);
-        c.x[index + 2] = third;
-        c.x[index + 3] = fourth;
+    public static void ldVector256(Cpu c, long linear, int index) {
+        long first = ld64(c, linear);
+        long second = ld64(c, linear + 8);
+        ld128(c, linear + 16, index + 2);
+        c.x[index] = first;
+        c.x[index + 1] = second;
     }
 
-    public static void st256(Cpu c, long linear, int index) {
+    public static void ldVector256Aligned(Cpu c, long linear, int index) {
+        if ((linear & 31) != 0) {
+            throw c.generalProtection(0);
+        }
+        ldVector256(c, linear, index);
+    }
+
+    public static void stVector256(Cpu c, long linear, int index) {
         c.mmu.probeWrite(linear, 32);
         st128(c, linear, index);
         st128(c, linear + 16, index + 2);
+    }
+
+    public static void stVector256Aligned(Cpu c, long linear, int index) {
+        if ((linear & 31) != 0) {
+            throw c.generalProtection(0);
+        }
+        stVector256(c, linear, index);
     }
 
     /** After a 128-bit VEX instruction: bits 255:128 of the destination are zero. */

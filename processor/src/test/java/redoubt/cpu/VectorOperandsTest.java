@@ -103,4 +103,74 @@ class VectorOperandsTest {
             assertThat(t.cpu.mxcsr).isEqualTo(0x1D84);
         }
     }
+
+    private static TestCpu withAvx() {
+        TestCpu t = withData();
+        t.cpu.cr4 |= 1 << 18;
+        t.cpu.xcr0 = 7;
+        return t;
+    }
+
+    @Test
+    void aVexEncodedInstructionOf128BitsClearsTheUpperLane() {
+        try (TestCpu t = withAvx()) {
+            java.util.Arrays.fill(t.cpu.x, 4, 12, -1);
+            t.run(2, 0xC5, 0xE9, 0xEF, 0xCA, 0x66, 0x0F, 0xEF, 0xD2); // vpxor xmm1, xmm2, xmm2; pxor xmm2, xmm2
+            assertThat(java.util.Arrays.copyOfRange(t.cpu.x, 4, 12)).containsExactly(0, 0, 0, 0, 0, 0, -1, -1);
+        }
+    }
+
+    @Test
+    void anExceptionInTheUpperLaneLeavesBothLanesAndTellsOfBoth() {
+        try (TestCpu t = withAvx()) {
+            long half = Double.doubleToRawLongBits(0.5);
+            long third = Double.doubleToRawLongBits(1.0 / 3);
+            t.cpu.cr4 |= 1 << 10;
+            t.cpu.mxcsr = 0x1F80 & ~0x200; // division by zero unmasked
+            t.cpu.x[4] = third;
+            t.cpu.x[7] = half; // over 0
+            java.util.Arrays.fill(t.cpu.x, 8, 11, half);
+            Engine.Stop stop = t.run(1, 0xC5, 0xF5, 0x5E, 0xCA); // vdivpd ymm1, ymm1, ymm2
+            assertThat(stop).isEqualTo(Engine.Stop.SHUTDOWN); // #XM without an IDT
+            assertThat(t.cpu.x[4]).isEqualTo(third);
+            assertThat(t.cpu.mxcsr & 0x3F).isEqualTo(4);
+            t.cpu.mxcsr = 0x1F80;
+            t.run(1, 0xC5, 0xF5, 0x5E, 0xCA);
+            assertThat(t.cpu.mxcsr & 0x3F).isEqualTo(4); // 1/3 over 1/2 is exact
+            assertThat(t.cpu.x[4]).isEqualTo(Double.doubleToRawLongBits(2.0 / 3));
+            assertThat(t.cpu.x[7]).isEqualTo(Double.doubleToRawLongBits(Double.POSITIVE_INFINITY));
+        }
+    }
+
+    @Test
+    void aGatherThatFaultsKeepsWhatItHasLoadedAndGoesOnBehindIt() {
+        try (TestCpu t = withAvx()) {
+            long[] x = t.cpu.x;
+            x[8] = 8; // indices in ymm2: within the data, then non-canonical
+            x[9] = 1L << 60;
+            x[10] = 0;
+            java.util.Arrays.fill(x, 12, 16, Long.MIN_VALUE); // mask in ymm3
+            java.util.Arrays.fill(x, 4, 8, -1);
+            int[] code = {0xC4, 0xE2, 0xE5, 0x91, 0x0C, 0x13}; // vpgatherqq ymm1, [rbx + ymm2], ymm3
+            assertThat(t.run(1, code)).isEqualTo(Engine.Stop.SHUTDOWN); // #GP without an IDT
+            assertThat(java.util.Arrays.copyOfRange(x, 4, 8)).containsExactly(0x100F0E0D0C0B0A09L, -1, -1, -1);
+            assertThat(java.util.Arrays.copyOfRange(x, 12, 16)).containsExactly(0, -1, -1, -1);
+            x[9] = 16;
+            x[4] = 7; // not to be loaded again
+            t.run(1, code);
+            assertThat(java.util.Arrays.copyOfRange(x, 4, 8))
+                    .containsExactly(7, 0x1817161514131211L, 0x0807060504030201L, 0x0807060504030201L);
+            assertThat(java.util.Arrays.copyOfRange(x, 12, 16)).containsOnly(0);
+        }
+    }
+
+    @Test
+    void vexIsUndefinedUnlessTheOperatingSystemHasEnabledIt() {
+        try (TestCpu t = withAvx()) {
+            t.cpu.xcr0 = 3;
+            t.cpu.x[4] = 1;
+            assertThat(t.run(1, 0xC5, 0xF1, 0xEF, 0xC9)).isEqualTo(Engine.Stop.SHUTDOWN); // vpxor xmm1, xmm1, xmm1
+            assertThat(t.cpu.x[4]).isEqualTo(1);
+        }
+    }
 }

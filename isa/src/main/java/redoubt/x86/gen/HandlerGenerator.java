@@ -107,7 +107,7 @@ public final class HandlerGenerator {
         if (row.has("cpl0")) {
             line(out, "if (c.cpl != 0) throw c.generalProtection(0);");
         }
-        if (row.vex && row.operands.stream().anyMatch(Operand::isVector)) {
+        if (row.isVexVector()) {
             line(out, "c.checkAvx();");
         } else if (row.feature.compareTo(Feature.SSE) >= 0
                 && row.feature.compareTo(Feature.SHA) <= 0
@@ -148,8 +148,8 @@ public final class HandlerGenerator {
                     "ea += ((long) " + index.replace("A", "(int) (op >>> 12) & 31") + " >> "
                             + Integer.numberOfTrailingZeros(n) + ") * " + n / 8 + ";");
         }
-        List<String> arguments = new ArrayList<>();
-        arguments.add("c");
+        List<Argument> arguments = new ArrayList<>();
+        arguments.add(new Argument("c"));
         Operand destination = null;
         Operand second = null;
         int position = 0;
@@ -166,14 +166,23 @@ public final class HandlerGenerator {
             } else if (operand.reads()) {
                 String name = "v" + position;
                 line(out, type(operand, kind) + " " + name + " = " + read(operand, kind, two) + ";");
-                arguments.add(name);
+                arguments.add(operand.kind() == 'I' ? immediate(row, name) : new Argument(name));
             }
             position++;
+        }
+        inFactorOrder(row, arguments);
+        if (kind.memory() && row.has("probe")) {
+            line(out, "c.mmu.probeWrite(ea, " + bits(destination, kind) / 8 + ");");
+        }
+        if (row.has("whole") && row.l < 0) {
+            arguments.add(new Argument(kind.longVector() ? "2" : "1"));
         }
         if (destination != null && destination.isVector() || destination == null) {
             call(out, kind, function, arguments);
             if (destination != null) {
                 storeVector(out, kind, destination);
+            } else if (row.has("xmm0")) {
+                line(out, "Mem.clearUpper(c, 0);");
             }
             if (mmx) {
                 line(out, "c.enterMmx();");
@@ -184,9 +193,9 @@ public final class HandlerGenerator {
         if (row.semantics.equals("Move.lea")) {
             value = kind.size() == 64 ? "ea" : "(int) ea";
         } else if (inlined) {
-            value = arguments.get(1);
+            value = arguments.get(1).lower;
         } else {
-            value = function + "(" + String.join(", ", arguments) + ")";
+            value = call(function, arguments, false);
         }
         if (row.has("smsw")) {
             line(out, "long value = " + value + ";");
@@ -253,52 +262,118 @@ public final class HandlerGenerator {
         }
     }
 
-    private void vectorArgument(StringBuilder out, List<String> arguments, Kind kind, Operand operand, boolean two) {
-        boolean inMemory = kind.memory() && operand.kind() == 'W';
-        String index = inMemory ? "Cpu.SCRATCH" : "(" + field(operand, kind, two) + ") * 4";
-        if (inMemory && operand.reads()) {
-            boolean aligned =
-                    operand.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
-            if (kind.longVector() && operand.size() == 'x') {
-                line(out, "Mem.ld256(c, ea, Cpu.SCRATCH);");
-            } else {
-                line(
-                        out,
-                        "Mem.ldVector" + operand.bits(kind.size()) + (aligned ? "Aligned" : "")
-                                + "(c, ea, Cpu.SCRATCH);");
-            }
+    /** What a semantic function gets for an operand, for the lower and the upper lane. */
+    private record Argument(String lower, String upper) {
+        Argument(String both) {
+            this(both, both);
         }
-        arguments.add(index);
-        if (operand.writes() && operand.reads()) {
-            arguments.add(index); // destructive form: destination, then the same as first source
+
+        static Argument vector(String index, boolean advanced) {
+            return new Argument(index, advanced ? index + " + 2" : index);
         }
     }
 
-    private void call(StringBuilder out, Kind kind, String function, List<String> arguments) {
-        line(out, function + "(" + String.join(", ", arguments) + ");");
-        if (kind.longVector() && !kind.row().has("whole")) {
-            List<String> upper = new ArrayList<>();
-            for (String argument : arguments) {
-                upper.add(argument.endsWith("* 4") || argument.equals("Cpu.SCRATCH") ? argument + " + 2" : argument);
+    private static Argument immediate(Row row, String name) {
+        for (int bits = 2; bits <= 4; bits++) {
+            if (row.has("upper" + bits)) {
+                return new Argument(name, name + " >>> " + bits);
             }
-            line(out, function + "(" + String.join(", ", upper) + ");");
+        }
+        return new Argument(name);
+    }
+
+    /** Operands 1, 2 and 3 of a fused multiply-add stand behind context and result: puts factors before the addend. */
+    private static void inFactorOrder(Row row, List<Argument> arguments) {
+        if (row.has("213")) {
+            arguments.add(2, arguments.remove(3));
+        } else if (row.has("231")) {
+            arguments.add(arguments.remove(2));
+        } else if (row.has("132")) {
+            arguments.add(arguments.remove(3));
+        }
+    }
+
+    private static String vectorIndex(Operand operand, Kind kind, boolean two) {
+        return kind.memory() && operand.kind() == 'W' ? "Cpu.SCRATCH" : "(" + field(operand, kind, two) + ") * 4";
+    }
+
+    private void vectorArgument(StringBuilder out, List<Argument> arguments, Kind kind, Operand operand, boolean two) {
+        Row row = kind.row();
+        String index = vectorIndex(operand, kind, two);
+        if (kind.memory() && operand.kind() == 'W' && operand.reads()) {
+            line(out, "Mem.ldVector" + accessed(kind, operand) + "(c, ea, Cpu.SCRATCH);");
+        }
+        boolean advanced = operand.size() == 'x';
+        boolean joint = kind.longVector() && row.has("joint");
+        if (operand.writes()) {
+            arguments.add(joint ? Argument.vector("Cpu.RESULT", true) : Argument.vector(index, advanced));
+        }
+        if (!operand.reads()) {
+            return;
+        }
+        Argument source = Argument.vector(index, advanced);
+        if (kind.longVector()) {
+            String upper = row.has("source8")
+                    ? "c.x[" + index + " + 1]"
+                    : row.has("source4")
+                            ? "c.x[" + index + "] >>> 32"
+                            : row.has("source2") ? "c.x[" + index + "] >>> 16" : "";
+            if (!upper.isEmpty()) {
+                line(out, "c.x[Cpu.UPPER_SOURCE] = " + upper + ";");
+                source = new Argument(index, "Cpu.UPPER_SOURCE");
+            }
+        }
+        arguments.add(source); // of a destructive form: after the destination, the same as first source
+    }
+
+    /** Width in bits of a vector operand in memory, and whether it must be aligned. */
+    private static String accessed(Kind kind, Operand operand) {
+        Row row = kind.row();
+        boolean aligned = row.has("aligned") || operand.size() == 'x' && !row.vex && !row.has("unaligned");
+        boolean isLong = kind.longVector() && operand.size() == 'x';
+        return (isLong ? 256 : operand.bits(kind.size())) + (aligned ? "Aligned" : "");
+    }
+
+    private static String call(String function, List<Argument> arguments, boolean upper) {
+        return function + "("
+                + String.join(
+                        ", ",
+                        arguments.stream().map(a -> upper ? a.upper : a.lower).toList())
+                + ")";
+    }
+
+    private void call(StringBuilder out, Kind kind, String function, List<Argument> arguments) {
+        boolean lanes = kind.longVector() && !kind.row().has("whole");
+        boolean joint = lanes && kind.row().has("joint");
+        if (joint) {
+            line(out, "VecFloat.beginJoint(c);");
+        }
+        if (lanes) { // first, since the lower lane's destination may be a source of both
+            line(out, call(function, arguments, true) + ";");
+        }
+        line(out, call(function, arguments, false) + ";");
+        if (joint) {
+            line(out, "VecFloat.endJoint(c);");
         }
     }
 
     private void storeVector(StringBuilder out, Kind kind, Operand destination) {
-        if (kind.memory() && destination.kind() == 'W') {
-            boolean aligned =
-                    destination.size() == 'x' && !kind.row().vex && !kind.row().has("unaligned");
-            if (kind.longVector() && destination.size() == 'x') {
-                line(out, "Mem.st256(c, ea, Cpu.SCRATCH);");
-            } else {
-                line(
-                        out,
-                        "Mem.stVector" + destination.bits(kind.size()) + (aligned ? "Aligned" : "")
-                                + "(c, ea, Cpu.SCRATCH);");
+        Row row = kind.row();
+        boolean isLong = kind.longVector() && destination.size() == 'x';
+        String index = vectorIndex(destination, kind, Kinds.isTwoWord(kind));
+        if (kind.longVector() && row.has("joint")) {
+            if (row.has("narrow")) {
+                line(out, "c.x[Cpu.RESULT + 1] = c.x[Cpu.RESULT + 2];");
             }
-        } else if (kind.row().vex && !kind.longVector()) {
-            line(out, "Mem.clearUpper(c, (" + field(destination, kind, Kinds.isTwoWord(kind)) + ") * 4);");
+            line(out, "Vec.movdqa(c, " + index + ", Cpu.RESULT);");
+            if (isLong) {
+                line(out, "Vec.movdqa(c, " + index + " + 2, Cpu.RESULT + 2);");
+            }
+        }
+        if (kind.memory() && destination.kind() == 'W') {
+            line(out, "Mem.stVector" + accessed(kind, destination) + "(c, ea, Cpu.SCRATCH);");
+        } else if (row.vex && !isLong) {
+            line(out, "Mem.clearUpper(c, " + index + ");");
         }
     }
 

@@ -1,6 +1,8 @@
 package redoubt.cpu.insn;
 
 import static redoubt.x86.MxcsrContext.TRUNCATE;
+import static redoubt.x86.SseFloat.NEGATE_ADDEND;
+import static redoubt.x86.SseFloat.NEGATE_PRODUCT;
 
 import redoubt.cpu.Cpu;
 import redoubt.x86.MxcsrContext;
@@ -21,8 +23,20 @@ public final class VecFloat {
     static MxcsrContext begin(Cpu c) {
         MxcsrContext m = c.sse;
         m.mxcsr = c.mxcsr;
-        m.raised = 0;
+        m.raised &= m.carried;
         return m;
+    }
+
+    /** Before the lanes of a 256-bit instruction: their exceptions are collected until {@link #endJoint}. */
+    public static void beginJoint(Cpu c) {
+        c.sse.raised = 0;
+        c.sse.carried = -1;
+    }
+
+    /** After the last lane and before the destination is written: raises the exceptions of all lanes. */
+    public static void endJoint(Cpu c) {
+        c.sse.carried = 0;
+        end(c, c.sse);
     }
 
     /**
@@ -30,7 +44,7 @@ public final class VecFloat {
      * (CR4.OSXMMEXCPT, SDM vol. 3A, 2.5). To be called before the destination is written.
      */
     static void end(Cpu c, MxcsrContext m) {
-        if (m.raised != 0) {
+        if ((m.raised & ~m.carried) != 0) {
             boolean unmasked = m.commit();
             c.mxcsr = m.mxcsr;
             if (unmasked) {
@@ -810,5 +824,148 @@ public final class VecFloat {
         int result = SseConvert.f64ToF32(c.x[b], m);
         end(c, m);
         scalar32(c, d, a, result);
+    }
+
+    /** VCVTPH2PS: four elements. */
+    public static void cvtph2ps(Cpu c, int d, int a) {
+        MxcsrContext m = begin(c);
+        long source = c.x[a];
+        long low = pairFromF16(source, m);
+        long high = pairFromF16(source >>> 32, m);
+        end(c, m);
+        write(c, d, low, high);
+    }
+
+    private static long pairFromF16(long a, MxcsrContext m) {
+        int low = SseConvert.f16ToF32(Lanes.wordAt(a, 0), m);
+        return Lanes.pair(low, SseConvert.f16ToF32(Lanes.wordAt(a, 1), m));
+    }
+
+    /** VCVTPS2PH: four elements, to the low half of the destination. */
+    public static void cvtps2ph(Cpu c, int d, int a, int imm) {
+        MxcsrContext m = begin(c);
+        int w0 = SseConvert.f32ToF16((int) c.x[a], imm, m);
+        int w1 = SseConvert.f32ToF16(Lanes.high(c.x[a]), imm, m);
+        int w2 = SseConvert.f32ToF16((int) c.x[a + 1], imm, m);
+        int w3 = SseConvert.f32ToF16(Lanes.high(c.x[a + 1]), imm, m);
+        end(c, m);
+        write(c, d, Lanes.words(w0, w1, w2, w3), 0);
+    }
+
+    // ---- fused multiply-add: x * y + z; which operands these are, the row says
+
+    /** Packed single; {@code even} and {@code odd} say what is negated in the even and the odd elements. */
+    private static void fma32(Cpu c, int d, int x, int y, int z, int even, int odd) {
+        MxcsrContext m = begin(c);
+        long[] v = c.x;
+        int e0 = SseFloat.fma32((int) v[x], (int) v[y], (int) v[z], even, m);
+        int e1 = SseFloat.fma32(Lanes.high(v[x]), Lanes.high(v[y]), Lanes.high(v[z]), odd, m);
+        int e2 = SseFloat.fma32((int) v[x + 1], (int) v[y + 1], (int) v[z + 1], even, m);
+        int e3 = SseFloat.fma32(Lanes.high(v[x + 1]), Lanes.high(v[y + 1]), Lanes.high(v[z + 1]), odd, m);
+        end(c, m);
+        write(c, d, Lanes.pair(e0, e1), Lanes.pair(e2, e3));
+    }
+
+    private static void fma64(Cpu c, int d, int x, int y, int z, int even, int odd) {
+        MxcsrContext m = begin(c);
+        long low = SseFloat.fma64(c.x[x], c.x[y], c.x[z], even, m);
+        long high = SseFloat.fma64(c.x[x + 1], c.x[y + 1], c.x[z + 1], odd, m);
+        end(c, m);
+        write(c, d, low, high);
+    }
+
+    /** Scalar single: the rest of the destination stays. */
+    private static void fma32(Cpu c, int d, int x, int y, int z, int negated) {
+        MxcsrContext m = begin(c);
+        int result = SseFloat.fma32((int) c.x[x], (int) c.x[y], (int) c.x[z], negated, m);
+        end(c, m);
+        scalar32(c, d, d, result);
+    }
+
+    private static void fma64(Cpu c, int d, int x, int y, int z, int negated) {
+        MxcsrContext m = begin(c);
+        long result = SseFloat.fma64(c.x[x], c.x[y], c.x[z], negated, m);
+        end(c, m);
+        scalar64(c, d, d, result);
+    }
+
+    public static void fmaddps(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, 0, 0);
+    }
+
+    public static void fmaddpd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, 0, 0);
+    }
+
+    public static void fmaddss(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, 0);
+    }
+
+    public static void fmaddsd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, 0);
+    }
+
+    public static void fmsubps(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_ADDEND, NEGATE_ADDEND);
+    }
+
+    public static void fmsubpd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_ADDEND, NEGATE_ADDEND);
+    }
+
+    public static void fmsubss(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_ADDEND);
+    }
+
+    public static void fmsubsd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_ADDEND);
+    }
+
+    public static void fnmaddps(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_PRODUCT, NEGATE_PRODUCT);
+    }
+
+    public static void fnmaddpd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_PRODUCT, NEGATE_PRODUCT);
+    }
+
+    public static void fnmaddss(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_PRODUCT);
+    }
+
+    public static void fnmaddsd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_PRODUCT);
+    }
+
+    public static void fnmsubps(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_PRODUCT | NEGATE_ADDEND, NEGATE_PRODUCT | NEGATE_ADDEND);
+    }
+
+    public static void fnmsubpd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_PRODUCT | NEGATE_ADDEND, NEGATE_PRODUCT | NEGATE_ADDEND);
+    }
+
+    public static void fnmsubss(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_PRODUCT | NEGATE_ADDEND);
+    }
+
+    public static void fnmsubsd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_PRODUCT | NEGATE_ADDEND);
+    }
+
+    public static void fmaddsubps(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, NEGATE_ADDEND, 0);
+    }
+
+    public static void fmaddsubpd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, NEGATE_ADDEND, 0);
+    }
+
+    public static void fmsubaddps(Cpu c, int d, int x, int y, int z) {
+        fma32(c, d, x, y, z, 0, NEGATE_ADDEND);
+    }
+
+    public static void fmsubaddpd(Cpu c, int d, int x, int y, int z) {
+        fma64(c, d, x, y, z, 0, NEGATE_ADDEND);
     }
 }

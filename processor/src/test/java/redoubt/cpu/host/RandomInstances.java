@@ -462,6 +462,10 @@ final class RandomInstances {
             put(0xC0 | reg << 3 | random.nextInt(8));
             return;
         }
+        if (row.has("vsib")) {
+            vectorIndexed(reg);
+            return;
+        }
         pokeTarget();
         int form = random.nextInt(16);
         if (form < 2) { // RIP-relative
@@ -518,6 +522,40 @@ final class RandomInstances {
                 s.gpr[register] = random.nextInt(-2000, 2000);
             }
         }
+    }
+
+    /** A memory operand of a gather: its elements lie around the target, or now and then nowhere. */
+    private void vectorIndexed(int reg) {
+        CpuState s = out.initial;
+        int destination = reg | (rex & 4) << 1;
+        int index = random.nextInt(16);
+        while (!oneIn(64) && (index == destination || index == vvvv || vvvv == destination)) { // mostly legal
+            index = random.nextInt(16);
+            vvvv = random.nextInt(16);
+        }
+        int base = random.nextInt(16);
+        int mod = (base & 7) == 5 ? 1 : random.nextInt(3);
+        long disp = mod == 1 ? (byte) random.nextInt() : mod == 2 ? random.nextInt(-4096, 4096) : 0;
+        boolean sib = !oneIn(64);
+        int scale = random.nextInt(4);
+        rex = rex & ~3 | base >> 3 | index >> 3 << 1;
+        put(mod << 6 | reg << 3 | (sib ? 4 : base & 3));
+        if (sib) {
+            put(scale << 6 | (index & 7) << 3 | base & 7);
+        }
+        put(disp, mod == 1 ? 1 : mod == 2 ? 4 : 0);
+        boolean quadwords = row.mnemonic.contains("GATHERQ");
+        for (int lane = 0; lane < 4; lane++) {
+            s.ymm[index][lane] =
+                    quadwords ? nearIndex(scale) : nearIndex(scale) & 0xFFFF_FFFFL | nearIndex(scale) << 32;
+            s.ymm[vvvv][lane] = oneIn(2) ? -1 : s.ymm[vvvv][lane];
+        }
+        long value = target - disp;
+        s.gpr[base] = addressPrefix && oneIn(2) ? value & 0xFFFF_FFFFL | random.nextLong() << 32 : value;
+    }
+
+    private long nearIndex(int scale) {
+        return oneIn(32) ? random.nextLong() : random.nextInt(-256, 256) >> scale;
     }
 
     /** Puts an interesting operand where the memory operand will be. */
@@ -653,7 +691,7 @@ final class RandomInstances {
                 + switch (random.nextInt(24)) {
                     case 0 -> 0x1000 - random.nextInt(16); // across the two code pages
                     case 1 ->
-                        oneIn(4) && !row.has("string") && !row.mnemonic.equals("PUSHF")
+                        oneIn(4) && !row.has("string") && !row.has("vsib") && !row.mnemonic.equals("PUSHF")
                                 ? CpuState.CODE_SIZE - out.length
                                 : 0;
                     default -> 0x200 + random.nextInt(0x1C00);

@@ -105,7 +105,7 @@ class VectorSemanticsAgainstHostTest {
     void everyRowNamesAFunction() {
         List<String> missing = new ArrayList<>();
         for (Row row : Rows.ALL) {
-            if (VECTOR.test(row) || row.semantics.matches("(Vec|Mmx).*")) {
+            if (VECTOR.test(row) || row.semantics.matches("(Vec|Mmx).*") && !row.has("raw")) {
                 for (int size : row.isSized() ? new int[] {32, 64} : new int[] {32}) {
                     try {
                         function(row, size);
@@ -290,11 +290,12 @@ class VectorSemanticsAgainstHostTest {
         String name = row.semantics;
         if (row.isSized()) {
             name += size;
-        } else if (row.operands.getFirst().kind() == 'E'
+        } else if (!row.operands.isEmpty()
+                && row.operands.getFirst().kind() == 'E'
                 && row.operands.getFirst().size() == 'b') {
             name += "8";
         }
-        int parameters = 1;
+        int parameters = row.has("whole") && row.l < 0 ? 2 : 1;
         for (Operand operand : row.operands) {
             boolean vector = operand.isVector();
             parameters += vector && operand.reads() && operand.writes() ? 2 : vector || operand.reads() ? 1 : 0;
