@@ -42,7 +42,7 @@ final class SgxRig {
     static final long PCMD = 0x15000;
     static final long BACKING = 0x16000;
     static final long AEP = 0x18000;
-    private static final long TABLES = 0x100000;
+    static final long TABLES = 0x100000;
 
     static final KeyPair SIGNER = key();
     private static final Map<String, byte[]> SIGNED = new HashMap<>();
@@ -50,11 +50,24 @@ final class SgxRig {
     final MemorySegment ram = Arena.ofAuto().allocate(0x200000, 4096);
     final Epc epc = new Epc(Arena.ofAuto(), EPC_PAGES);
     final SgxPackage platform;
+    private final CpuModel model;
+    private final PhysicalMemory memory = new PhysicalMemory();
+    private final CodeCache code = new CodeCache();
+
+    /** The first processor. */
     final Cpu c;
+
     final SgxUnit unit;
 
     SgxRig() {
         this(SgxCapabilities.standard(3), "boot");
+    }
+
+    /** A processor that has every leaf. */
+    static SgxRig withAllLeaves() {
+        SgxCapabilities s = SgxCapabilities.standard(3);
+        int features = s.features() | SgxCapabilities.ENCLV | SgxCapabilities.ENCLS_C | SgxCapabilities.EUPDATESVN;
+        return new SgxRig(new SgxCapabilities(features, s.miscselect(), s.sizes(), s.attributes(), s.xfrm()), "boot");
     }
 
     SgxRig(SgxCapabilities capabilities, String boot) {
@@ -67,17 +80,22 @@ final class SgxRig {
 
     private SgxRig(CpuModel model, SgxCapabilities capabilities, String boot) {
         platform = new SgxPackage(epc, capabilities, "root".getBytes(), boot.getBytes());
-        PhysicalMemory memory = new PhysicalMemory();
+        this.model = model;
         memory.addRam(0, ram);
         memory.addEpc(EPC, (EPC_PAGES + 1) * 4096L, offset -> offset >> 12 < EPC_PAGES ? (int) (offset >> 12) : -1);
-        c = new Cpu(0, model, memory, new CodeCache(), new NoPlatform(), new NoApic());
-        unit = new SgxUnit(platform);
-        c.enclave = unit;
         put(TABLES, TABLES + 0x1000 | 7);
         put(TABLES + 0x1000, 0x87); // first GB as it is
         put(TABLES + 0x1008, EPC | 0x87);
         put(TABLES + 0x1020, TABLES + 0x2000 | 7); // from 4 GB: page tables
         put(TABLES + 0x2000, TABLES + 0x3000 | 7);
+        c = addProcessor();
+        unit = (SgxUnit) c.enclave;
+    }
+
+    /** Another processor of the package, in the state that the first one begins with. */
+    Cpu addProcessor() {
+        Cpu c = new Cpu(0, model, memory, code, new NoPlatform(), new NoApic());
+        c.enclave = new SgxUnit(platform);
         c.cr0 = 0x8001_0033L;
         c.cr3 = TABLES;
         c.cr4 = 0x20 | 0x200 | 0x40000;
@@ -91,6 +109,7 @@ final class SgxRig {
         c.cpl(0);
         c.mmu.flush();
         c.msrs.set(0x3A, 1 | 1 << 17 | 1 << 18);
+        return c;
     }
 
     private static KeyPair key() {
@@ -153,6 +172,14 @@ final class SgxRig {
         c.cpl(3);
         registers(leaf, rbx, rcx, rdx);
         unit.enclu(c);
+        return c.r[0];
+    }
+
+    /** ENCLV in VMX root operation. */
+    long enclv(int leaf, long rbx, long rcx, long rdx) {
+        c.cpl(0);
+        registers(leaf, rbx, rcx, rdx);
+        unit.enclvInRoot(c);
         return c.r[0];
     }
 
@@ -303,6 +330,16 @@ final class SgxRig {
      * data at 0x3000 (4), RX code at 0x4000 (5), a second TCS at 0x5000 with SSA at 0x6000 (6, 7).
      */
     SgxRig standardEnclave(long attributes) {
+        byte[] s = buildEnclave(attributes);
+        long code = einit(0, s);
+        if (code != 0) {
+            throw new IllegalStateException("EINIT gave " + code);
+        }
+        return this;
+    }
+
+    /** The same, not initialized; returns a SIGSTRUCT that will do, of a signer that may launch. */
+    byte[] buildEnclave(long attributes) {
         byte[] zero = new byte[4096];
         ecreate(0, secs(attributes));
         eadd(0, 1, 0, 0x100, tcs(0x1000, 2, 0x4000));
@@ -318,11 +355,7 @@ final class SgxRig {
         }
         byte[] s = sign(0, attributes);
         launchKey(s);
-        long code = einit(0, s);
-        if (code != 0) {
-            throw new IllegalStateException("EINIT gave " + code);
-        }
-        return this;
+        return s;
     }
 
     /** Enters through the TCS at an offset. */
