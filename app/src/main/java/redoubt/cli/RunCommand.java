@@ -54,12 +54,13 @@ final class RunCommand implements Callable<Integer> {
     private static final String TTY = "tty";
     private static final String NULL = "null";
     private static final String FILE = "file=";
+    private static final int MOST_PROCESSORS = 64;
 
     @Option(
             names = "--cpus",
             paramLabel = "N",
             defaultValue = "1",
-            description = "Processors, N or boot=N; one so far.")
+            description = "Processors, 1 to " + MOST_PROCESSORS + ", as N or boot=N (${DEFAULT-VALUE}).")
     private String cpus = "1";
 
     @Option(
@@ -184,8 +185,6 @@ final class RunCommand implements Callable<Integer> {
                     "--serial " + serial + ": is for a kernel and initramfs of yours; the default guest has --console");
         }
         long limit = timeout == null ? Long.MAX_VALUE : Values.nanos("--timeout", timeout);
-        Map<String, String> cpuList = Values.list("--cpus", cpus, "boot", Set.of("boot"));
-        Values.number("--cpus", cpus, cpuList.getOrDefault("boot", ""), 1, 1);
         return plain ? bootPlain(limit) : runCommand(limit);
     }
 
@@ -198,7 +197,7 @@ final class RunCommand implements Callable<Integer> {
         if (ram < 64L << 20) {
             throw new UsageException("--memory " + memory + ": too little for a Linux kernel; 64M is the least");
         }
-        CpuModel model = cpu.model(1);
+        CpuModel model = cpu.model(processors());
         long seedNumber = Values.number("--seed", seed, seed, 0, Long.MAX_VALUE);
         Machine.Setup setup = new Machine.Setup(
                 ram, model, sgx.setup(model), sgx.topology(model), seedNumber, clock.equals("host"), input);
@@ -208,6 +207,11 @@ final class RunCommand implements Callable<Integer> {
             throw new UsageException("--memory " + memory + ": " + e.getMessage());
         }
         return setup;
+    }
+
+    private int processors() {
+        Map<String, String> list = Values.list("--cpus", cpus, "boot", Set.of("boot"));
+        return (int) Values.number("--cpus", cpus, list.getOrDefault("boot", ""), 1, MOST_PROCESSORS);
     }
 
     // ---- a kernel and initramfs of the user's

@@ -30,11 +30,16 @@ class DefaultGuestSystemTest {
     }
 
     static Run run(DefaultGuest.Prepared guest) {
+        return run(1, guest);
+    }
+
+    private static Run run(int processors, DefaultGuest.Prepared guest) {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var console = new ByteArrayOutputStream();
         var streams = new GuestSession.Streams(out, err, console, InputStream.nullInputStream(), false);
-        var setup = Machine.Setup.of(512L << 20, 64L << 20);
+        Machine.Setup one = Machine.Setup.of(512L << 20, 64L << 20);
+        Machine.Setup setup = one.with(one.cpu().withProcessors(processors));
         GuestSession.Result result = new GuestSession(setup, streams, false, () -> {}).run(guest, FIVE_MINUTES);
         return new Run(
                 result,
@@ -53,5 +58,28 @@ class DefaultGuestSystemTest {
         assertThat(first.result().status()).isEqualTo(7);
         assertThat(first.console()).contains("sgx: EPC section");
         assertThat(run(guest)).isEqualTo(first);
+    }
+
+    @Test
+    void twoProcessorsWorkAtOnceAndTwoRunsAreTheSame() {
+        String script = """
+                nproc
+                for cpu in 0 1; do
+                    taskset $((1 << cpu)) sh -c '
+                        i=0
+                        while [ $i -lt 2000 ]; do i=$((i + 1)); done
+                        cut -d " " -f 39 /proc/self/stat' &
+                done | sort
+                wait
+                grep -c "^apicid" /proc/cpuinfo
+                sed -n "s/.*CAL: *\\([0-9]*\\) .*/\\1/p; s/.*LOC: *[0-9]* *\\([0-9]*\\) .*/\\1/p" /proc/interrupts | grep -c -v "^0$"
+                dmesg | grep -c -i -e warning -e "unstable"
+                """;
+        DefaultGuest.Prepared guest = guest(script);
+        Run first = run(2, guest);
+        assertThat(first.out()).isEqualTo("2\n0\n1\n2\n2\n0\n");
+        assertThat(first.err()).isEmpty();
+        assertThat(first.console()).contains("Brought up 1 node, 2 CPUs");
+        assertThat(run(2, guest)).isEqualTo(first);
     }
 }

@@ -39,6 +39,7 @@ public final class Vcpu {
         try {
             return switch (engine.run(budget)) {
                 case BUDGET -> VmExit.Budget.INSTANCE;
+                case PAUSED -> VmExit.Pause.INSTANCE;
                 case HALTED -> VmExit.Halt.INSTANCE;
                 case SHUTDOWN -> new VmExit.Shutdown(where());
             };
@@ -56,6 +57,21 @@ public final class Vcpu {
     /** Makes {@link #run} come back at the end of the current block; called on the thread that runs it. */
     public void kick() {
         cpu.requestReturn();
+    }
+
+    /** Whether {@link #run} would come back with {@link VmExit.Halt} at once: nothing has come that ends the halt. */
+    public boolean isIdle() {
+        return cpu.isIdle();
+    }
+
+    /** Has the processor wait for a start-up IPI, as those do that are not the first (KVM_MP_STATE_INIT_RECEIVED). */
+    public void waitForStartup() {
+        cpu.waitForStartup();
+    }
+
+    /** Whether PAUSE ends {@link #run}, for threads that run several processors in turns (VMX's PAUSE exiting). */
+    public void exitOnPause(boolean exits) {
+        cpu.pauseReturns = exits;
     }
 
     private String where() {

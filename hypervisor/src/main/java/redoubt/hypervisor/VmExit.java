@@ -10,7 +10,12 @@ public sealed interface VmExit {
         static final Budget INSTANCE = new Budget();
     }
 
-    /** HLT with nothing to deliver: only an interrupt helps (KVM_EXIT_HLT). */
+    /** The guest spins with PAUSE, see {@link Vcpu#exitOnPause}: whatever it waits for needs the thread more. */
+    record Pause() implements VmExit {
+        static final Pause INSTANCE = new Pause();
+    }
+
+    /** HLT or the wait for a start-up IPI, with nothing to deliver: only a signal helps (KVM_EXIT_HLT). */
     record Halt() implements VmExit {
         static final Halt INSTANCE = new Halt();
     }

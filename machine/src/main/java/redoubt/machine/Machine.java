@@ -14,7 +14,6 @@ import redoubt.cpu.CpuGeneration;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.Platform;
 import redoubt.cpu.Reset;
-import redoubt.cpu.UnimplementedException;
 import redoubt.hypervisor.Vcpu;
 import redoubt.hypervisor.VirtualEpc;
 import redoubt.hypervisor.Vm;
@@ -32,10 +31,11 @@ import redoubt.sgx.SgxPackage;
 import redoubt.x86.Feature;
 
 /**
- * A whole machine: processor, memory and board, and the loop that gives processor and devices their turns.
+ * A whole machine: processors, memory and board, and the loop that gives processors and devices their turns (see {@link
+ * Turns}).
  *
- * <p>Under virtual time one retired instruction is one nanosecond and a halted processor jumps to the next event, so that
- * nothing of the host's time comes into the guest. Input from outside ({@link #post}) is the exception.
+ * <p>Under virtual time one retired instruction is one nanosecond and a machine whose processors are all halted jumps to the
+ * next event, so that nothing of the host's time comes into the guest. Input from outside ({@link #post}) is the exception.
  *
  * <p>One thread makes and runs a machine; {@link #post} may be called by any.
  */
@@ -122,9 +122,6 @@ public final class Machine implements AutoCloseable {
     /** The end of a run, and what else is to be said of it. */
     public record Outcome(End end, String detail) {}
 
-    /** Longest turn of the processor: how late, in instructions, input and limits may be noticed. */
-    private static final long LONGEST_TURN = 100_000;
-
     private static final long PAGE = 4096;
 
     /** How often a machine that waits for outside input looks at the clock. */
@@ -134,7 +131,7 @@ public final class Machine implements AutoCloseable {
     private final Arena epcArena = Arena.ofShared();
     private final MemoryLayout layout;
     private final Vm vm;
-    private final Vcpu vcpu;
+    private final Turns turns;
     private final Board board;
     private final Clock clock;
     private final @Nullable VirtualClock virtual;
@@ -142,11 +139,6 @@ public final class Machine implements AutoCloseable {
     private final SplittableRandom random;
     private @Nullable End end;
     private String detail = "";
-
-    /** Retired instructions when the virtual clock was last moved. */
-    private long counted;
-    /** Virtual time minus retired instructions: what was skipped while halted. */
-    private long skipped;
 
     /**
      * Makes a machine in its state after power-up.
@@ -159,10 +151,10 @@ public final class Machine implements AutoCloseable {
         this.random = new SplittableRandom(setup.seed());
         this.virtual = setup.hostTime() ? null : new VirtualClock();
         this.clock = virtual != null ? virtual : new HostClock();
-        var pins = new Pins();
         MachineConfig config =
                 MachineConfig.of(layout, setup.numa(), setup.cpu().processors());
-        this.board = new Board(config, clock, List.of(pins), serialOutputs, new AcpiPower.Requests() {
+        List<Pins> pins = config.apicIds().stream().map(_ -> new Pins()).toList();
+        this.board = new Board(config, clock, pins, serialOutputs, new AcpiPower.Requests() {
             @Override
             public void powerOff() {
                 finish(End.POWER_OFF, "");
@@ -183,13 +175,13 @@ public final class Machine implements AutoCloseable {
         if (setup.sgx().provisioning()) {
             vm.allowProvisionKey();
         }
-        this.vcpu = vm.createVcpu(0, board.lapic(0));
-        pins.cpu = vcpu.cpu();
-        setup.sgx().launchControl().leaveIn(vcpu.cpu().msrs, model);
-        if (virtual != null) {
-            virtual.progress(() -> vcpu.instructions() - counted);
+        for (int i = 0; i < pins.size(); i++) {
+            Cpu cpu = vm.createVcpu(config.apicIds().get(i), board.lapic(i)).cpu();
+            pins.get(i).cpu = cpu;
+            setup.sgx().launchControl().leaveIn(cpu.msrs, model);
         }
-        clock.whenEarlier(vcpu::kick);
+        this.turns = new Turns(vm.vcpus(), clock, virtual);
+        clock.whenEarlier(() -> turns.current().kick());
     }
 
     /** Without EPC there is no SGX, as on a computer whose firmware has set no memory aside for it. */
@@ -242,18 +234,18 @@ public final class Machine implements AutoCloseable {
         return new PhysicalMemory.Mmio() {
             @Override
             public long read(long offset, int size) {
-                return board.readMemory(0, base + offset, size);
+                return board.readMemory(turns.index(), base + offset, size);
             }
 
             @Override
             public void write(long offset, int size, long value) {
-                board.writeMemory(0, base + offset, size, value);
+                board.writeMemory(turns.index(), base + offset, size, value);
             }
         };
     }
 
     /**
-     * Loads a kernel and sets the processor at its entry.
+     * Loads a kernel and sets the bootstrap processor at its entry; the others wait for it to start them.
      *
      * @throws BootException if the kernel cannot be started
      */
@@ -269,7 +261,9 @@ public final class Machine implements AutoCloseable {
                 ram(guestPhysical, lengthBytes).fill((byte) 0);
             }
         });
-        Reset.pvh(vcpu.cpu(), entry.eip(), entry.ebx());
+        List<Vcpu> vcpus = vm.vcpus();
+        Reset.pvh(vcpus.getFirst().cpu(), entry.eip(), entry.ebx());
+        vcpus.stream().skip(1).forEach(Vcpu::waitForStartup);
     }
 
     private MemorySegment ram(long guestPhysical, long bytes) {
@@ -291,9 +285,14 @@ public final class Machine implements AutoCloseable {
         return clock;
     }
 
-    /** The processor. */
+    /** The bootstrap processor. */
     public Vcpu vcpu() {
-        return vcpu;
+        return vm.vcpus().getFirst();
+    }
+
+    /** All processors, the bootstrap processor first. */
+    public List<Vcpu> vcpus() {
+        return vm.vcpus();
     }
 
     /** Has the machine's thread do something between two turns of the processor, as send input to a device. */
@@ -311,7 +310,7 @@ public final class Machine implements AutoCloseable {
             end = how;
             detail = why;
         }
-        vcpu.kick();
+        turns.current().kick();
     }
 
     /**
@@ -325,14 +324,9 @@ public final class Machine implements AutoCloseable {
             for (Runnable action = posted.poll(); action != null; action = posted.poll()) {
                 action.run();
             }
-            long turn = virtual == null
-                    ? LONGEST_TURN
-                    : Math.clamp(virtual.nextDeadline() - virtual.nanos(), 1, LONGEST_TURN);
-            VmExit exit = vcpu.run(turn);
-            moveClock();
-            switch (exit) {
-                case VmExit.Budget _ -> {}
-                case VmExit.Halt _ -> idle();
+            switch (turns.next()) {
+                case null -> idle();
+                case VmExit.Budget _, VmExit.Pause _, VmExit.Halt _ -> {}
                 case VmExit.Shutdown(String state) -> finish(End.SHUTDOWN, state);
                 case VmExit.InternalError(String message) -> finish(End.INTERNAL_ERROR, message);
             }
@@ -343,19 +337,9 @@ public final class Machine implements AutoCloseable {
         return new Outcome(end, detail);
     }
 
-    private void moveClock() {
-        if (virtual == null) {
-            clock.runDue();
-            return;
-        }
-        long retired = vcpu.instructions() - counted;
-        counted += retired;
-        virtual.advanceBy(retired);
-    }
-
-    /** The processor has halted: time goes on to the next event, or until input comes. */
+    /** All processors have halted: time goes on to the next event, or until input comes. */
     private void idle() {
-        if (end != null || !posted.isEmpty() || board.lapic(0).pending() || vcpu.cpu().nmiPending) {
+        if (end != null || !posted.isEmpty()) {
             return;
         }
         long next = clock.nextDeadline();
@@ -363,7 +347,8 @@ public final class Machine implements AutoCloseable {
             finish(
                     End.DEAD,
                     String.format(
-                            "RIP 0x%x, RFLAGS 0x%x", vcpu.cpu().rip, vcpu.cpu().rflags()));
+                            "RIP 0x%x, RFLAGS 0x%x",
+                            vcpu().cpu().rip, vcpu().cpu().rflags()));
             return;
         }
         if (virtual == null || next == Long.MAX_VALUE || setup.input() == Input.TYPED) {
@@ -383,7 +368,6 @@ public final class Machine implements AutoCloseable {
 
     private void skip(VirtualClock time, long nanos) {
         if (nanos > 0) {
-            skipped += nanos;
             time.advanceBy(nanos);
         } else {
             time.runDue();
@@ -425,7 +409,7 @@ public final class Machine implements AutoCloseable {
 
         @Override
         public long tsc(long instructions) {
-            return virtual == null ? clock.nanos() : instructions + skipped;
+            return clock.nanos();
         }
 
         @Override
@@ -448,8 +432,7 @@ public final class Machine implements AutoCloseable {
         @Override
         public void nmi() {
             if (cpu != null) {
-                cpu.nmiPending = true;
-                cpu.leaveLoop();
+                cpu.signalNmi();
             }
         }
 
@@ -460,12 +443,16 @@ public final class Machine implements AutoCloseable {
 
         @Override
         public void init() {
-            throw new UnimplementedException("INIT sent to the bootstrap processor");
+            if (cpu != null) {
+                cpu.signalInit();
+            }
         }
 
         @Override
         public void startup(int vector) {
-            // Only a processor that waits for it takes a start-up IPI (SDM vol. 3A, 9.4.4.1).
+            if (cpu != null) {
+                cpu.signalStartup(vector);
+            }
         }
     }
 }

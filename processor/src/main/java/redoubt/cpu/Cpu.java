@@ -118,6 +118,21 @@ public final class Cpu {
     public boolean nmiPending;
     public boolean nmiBlocked;
 
+    /** INIT has been signalled; taken before the next instruction. */
+    boolean initPending;
+
+    /** An application processor after INIT: nothing but a start-up IPI or another INIT reaches it (SDM vol. 3A 9.4). */
+    boolean waitingForStartup;
+
+    /** Vector of a start-up IPI that has come and is not taken yet, or -1. */
+    int startupVector = -1;
+
+    /** Whether PAUSE makes {@link Engine#run} return: other processors wait for the host's thread. */
+    public boolean pauseReturns;
+
+    /** Set when PAUSE did. */
+    boolean paused;
+
     /** Index within {@link CpuModel}'s processors: the initial APIC id. */
     public final int apicId;
 
@@ -152,6 +167,54 @@ public final class Cpu {
     public void requestReturn() {
         returnRequested = true;
         leaveLoop();
+    }
+
+    // ---- signals from the local APIC
+
+    /** A non-maskable interrupt. */
+    public void signalNmi() {
+        nmiPending = true;
+        leaveLoop();
+    }
+
+    /** INIT, as a pin or a message. A start-up IPI that came before it is forgotten. */
+    public void signalInit() {
+        initPending = true;
+        startupVector = -1;
+        leaveLoop();
+    }
+
+    /** A start-up IPI: lost unless the processor waits for one, or is about to. */
+    public void signalStartup(int vector) {
+        if (initPending || waitingForStartup) {
+            startupVector = vector;
+        }
+    }
+
+    /** Puts the processor into the state it has after INIT and before a start-up IPI, as the other processors at power-up. */
+    public void waitForStartup() {
+        waitingForStartup = true;
+        startupVector = -1;
+        leaveLoop();
+    }
+
+    /** Whether it executes nothing until it is signalled: halted or waiting for a start-up IPI, and nothing has come. */
+    public boolean isIdle() {
+        if (initPending) {
+            return false;
+        }
+        if (waitingForStartup) {
+            return startupVector < 0;
+        }
+        return halted && !(nmiPending && !nmiBlocked) && !((flags & Flags.IF) != 0 && apic.pending());
+    }
+
+    /** PAUSE: a hint that the program spins. */
+    public void pause() {
+        if (pauseReturns) {
+            paused = true;
+            requestReturn();
+        }
     }
 
     // ---- faults: `throw cpu.generalProtection(0)`

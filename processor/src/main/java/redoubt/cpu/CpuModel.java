@@ -77,6 +77,11 @@ public final class CpuModel {
         return new CpuModel(generation, features, processors, List.copyOf(sections));
     }
 
+    /** The same model, this many of it. */
+    public CpuModel withProcessors(int count) {
+        return new CpuModel(generation, features, count, epc);
+    }
+
     /** The same model without the features that {@code shown} lacks, and what needs them. */
     public CpuModel limitedTo(Set<Feature> shown) {
         EnumSet<Feature> both = EnumSet.copyOf(features);

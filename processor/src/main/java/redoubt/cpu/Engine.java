@@ -9,7 +9,9 @@ public final class Engine {
     public enum Stop {
         /** The number of instructions asked for has retired, or {@link Cpu#requestReturn} was called. */
         BUDGET,
-        /** HLT, and nothing pending. */
+        /** PAUSE, where {@link Cpu#pauseReturns} asks for it; it has retired. */
+        PAUSED,
+        /** HLT or the wait for a start-up IPI, and nothing pending that ends it. */
         HALTED,
         /** A triple fault. */
         SHUTDOWN
@@ -33,6 +35,7 @@ public final class Engine {
     public Stop run(long budget) {
         long end = c.instructions + budget;
         c.returnRequested = false;
+        c.paused = false;
         try {
             while (c.instructions < end && !c.returnRequested) {
                 if (!events()) {
@@ -53,7 +56,7 @@ public final class Engine {
                     deliver(1, -1, 0, Interrupts.EXCEPTION);
                 }
             }
-            return Stop.BUDGET;
+            return c.paused ? Stop.PAUSED : Stop.BUDGET;
         } catch (TripleFault e) {
             return Stop.SHUTDOWN;
         }
@@ -61,6 +64,16 @@ public final class Engine {
 
     /** Delivers what is pending; false when the processor stays halted. */
     private boolean events() {
+        if (c.initPending) {
+            init();
+        }
+        if (c.waitingForStartup) {
+            if (c.startupVector < 0) {
+                return false;
+            }
+            c.waitingForStartup = false;
+            Reset.startup(c, c.startupVector);
+        }
         if (c.interruptShadow) {
             return true;
         }
@@ -74,6 +87,16 @@ public final class Engine {
             deliver(c.apic.acknowledge(), -1, 0, Interrupts.HARDWARE);
         }
         return !c.halted;
+    }
+
+    /** INIT goes before all other events and is not held off by MOV SS or STI (SDM vol. 3A table 6-2). */
+    private void init() {
+        c.initPending = false;
+        if (c.enclave.inEnclave()) {
+            c.enclave.asynchronousExit(c, -1, -1, 0);
+        }
+        Reset.init(c);
+        c.waitingForStartup = !c.apic.isBootstrap();
     }
 
     private void deliver(int vector, int errorCode, long address, int kind) {

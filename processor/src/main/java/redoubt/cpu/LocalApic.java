@@ -8,6 +8,11 @@ public interface LocalApic {
     /** Accepts the highest deliverable interrupt (IRR to ISR) and returns its vector. */
     int acknowledge();
 
+    /** IA32_APIC_BASE.BSP: INIT starts this processor at the reset vector, others wait for a start-up IPI. */
+    default boolean isBootstrap() {
+        return true;
+    }
+
     /** IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC MSRs 0x800 to 0x8FF. Throws {@link MsrFault} for #GP. */
     long readMsr(int index);
 

@@ -10,6 +10,7 @@ import static redoubt.sgx.SgxRig.faultOf;
 import org.junit.jupiter.api.Test;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.EnclaveUnit;
+import redoubt.cpu.Engine;
 import redoubt.cpu.Flags;
 
 class EnclaveExecutionTest {
@@ -74,6 +75,21 @@ class EnclaveExecutionTest {
         assertThat(faultOf(() -> rig.load(DATA))).isEqualTo("#PF 8005 100003000");
         rig.map(0x3000, -1);
         assertThat(faultOf(() -> rig.load(DATA))).isEqualTo("#PF 4 100003000");
+    }
+
+    @Test
+    void initLeavesTheEnclaveByAnAsynchronousExitFirst() {
+        rig.eenter(0);
+        c.r[8] = 0x77;
+        c.rip = CODE + 0x33;
+        c.signalInit();
+        new Engine(c).run(1);
+        assertThat(rig.unit.inEnclave()).isFalse();
+        assertThat(Host.get64(rig.epc.host(2) + 4096 - 184 + Gprsgx.RIP)).isEqualTo(CODE + 0x33);
+        assertThat(Host.get64(rig.epc.host(2) + 4096 - 184 + 8 * 8)).isEqualTo(0x77); // R8
+        assertThat(Host.get32(rig.epc.host(1) + Tcs.CSSA)).isEqualTo(1);
+        assertThat(c.r[8]).isZero();
+        assertThat(c.cr0).isEqualTo(0x10);
     }
 
     @Test

@@ -179,6 +179,11 @@ public final class Lapic implements BusDevice, LocalApic {
         return id;
     }
 
+    @Override
+    public boolean isBootstrap() {
+        return (base & BASE_BSP) != 0;
+    }
+
     /** IA32_APIC_BASE. */
     public long apicBase() {
         return base;

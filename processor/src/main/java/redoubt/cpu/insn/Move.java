@@ -152,5 +152,7 @@ public final class Move {
     public static void nop64(Cpu c, long op) {}
 
     /** PAUSE: a hint to the processor, nothing to do. */
-    public static void pause(Cpu c) {}
+    public static void pause(Cpu c) {
+        c.pause();
+    }
 }
