@@ -4,8 +4,6 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 import redoubt.enclave.EnclaveFileException;
 import redoubt.image.ImageException;
 import redoubt.machine.boot.BootException;
@@ -43,15 +41,15 @@ public final class Main {
     static final int FAILED = 125;
     static final int TIME_LIMIT = 124;
 
-    @Spec
-    private CommandSpec spec;
-
     /** Made by picocli. */
     Main() {}
 
     /** Runs the command line {@code arguments} and ends the process with its status. */
     public static void main(String[] arguments) {
-        int status = run(arguments, new PrintWriter(System.out, true), new PrintWriter(System.err, true));
+        int status = run(
+                arguments,
+                new PrintWriter(System.out, true, System.out.charset()),
+                new PrintWriter(System.err, true, System.err.charset()));
         System.out.flush();
         // Halts even if a thread still waits for the standard input.
         Runtime.getRuntime().exit(status);
@@ -81,7 +79,10 @@ public final class Main {
             case UsageException _ -> complain(err, firstLine(e), CommandLine.ExitCode.USAGE);
             case BootException _, ImageException _, EnclaveFileException _ -> complain(err, firstLine(e), FAILED);
             case UncheckedIOException io ->
-                complain(err, "input or output failed: " + firstLine(io.getCause()), FAILED);
+                complain(
+                        err,
+                        "input or output failed: " + firstLine(io.getCause() == null ? io : io.getCause()),
+                        FAILED);
             default -> {
                 StackTraceElement[] trace = e.getStackTrace();
                 String where = trace.length > 0 ? " at " + trace[0] : "";

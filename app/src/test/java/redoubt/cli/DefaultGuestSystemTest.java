@@ -25,7 +25,7 @@ class DefaultGuestSystemTest {
             return DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(List.of("sh", "-c", script)))
                     .verbosely(true));
         } catch (ImageException e) {
-            return Assumptions.abort(e.getMessage());
+            return Assumptions.abort(e.toString());
         }
     }
 

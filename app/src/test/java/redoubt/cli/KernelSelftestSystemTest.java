@@ -33,7 +33,7 @@ class KernelSelftestSystemTest {
         try {
             return DefaultGuest.debianPackage(name, ImageCache.ofUser(), Progress.NONE);
         } catch (ImageException e) {
-            return Assumptions.abort(e.getMessage());
+            return Assumptions.abort(e.toString());
         }
     }
 

@@ -445,7 +445,7 @@ public final class F80 {
                 quotient = 1;
                 // b - a in units of a's last bit: 2 * divisor - rest.
                 long low = (divisor << 1) - rest;
-                long high = 1 - (Long.compareUnsigned(divisor << 1, rest) < 0 ? 1 : 0);
+                long high = Long.compareUnsigned(divisor << 1, rest) < 0 ? 0 : 1;
                 sign ^= SIGN;
                 packWide(sign, exponent + 64, high, low, 0, c);
             } else {

@@ -11,6 +11,9 @@ package redoubt.x86;
  * next waiting instruction; raising #MF is the caller's.
  */
 public final class F80Context {
+    /** As at power-up: nothing masked, nothing raised. */
+    public F80Context() {}
+
     /** Invalid operation. */
     public static final int IE = 1;
     /** Denormal operand. */

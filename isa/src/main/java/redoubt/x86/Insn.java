@@ -4,6 +4,9 @@ import org.jspecify.annotations.Nullable;
 
 /** One decoded instruction. Mutable and reused: decoding allocates nothing. */
 public final class Insn {
+    /** An instruction yet to be decoded. */
+    public Insn() {}
+
     /** What was recognised, or null for an undefined encoding. */
     public @Nullable Row row;
 

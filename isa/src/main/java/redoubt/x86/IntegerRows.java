@@ -1,5 +1,6 @@
 package redoubt.x86;
 
+import java.util.Locale;
 import redoubt.x86.Rows.RowList;
 
 /** General-purpose instructions: SDM vol. 1 chapter 5.1, vol. 2 for each. */
@@ -26,7 +27,7 @@ final class IntegerRows {
         String[] names = {"ADD", "OR", "ADC", "SBB", "AND", "SUB", "XOR", "CMP"};
         for (int i = 0; i < 8; i++) {
             String name = names[i];
-            String function = "Alu." + name.toLowerCase();
+            String function = "Alu." + name.toLowerCase(Locale.ROOT);
             String to = i == 7 ? "" : "+";
             String undefined = i == 1 || i == 4 || i == 6 ? "A" : "";
             String[] flags = i == 7 ? new String[0] : new String[] {"lock"};
@@ -113,7 +114,7 @@ final class IntegerRows {
         t.row("PREFETCH", "0F.0D", "=Ev", "Move.nop", "raw");
         t.row("BSWAP", "0F.C8+r", "+Zv", "Alu.bswap");
         for (int i = 0; i < 16; i++) {
-            String condition = "Cond." + CONDITIONS[i].toLowerCase();
+            String condition = "Cond." + CONDITIONS[i].toLowerCase(Locale.ROOT);
             t.row("CMOV" + CONDITIONS[i], "0F." + hex(0x40 + i), "=Gv,Ev", condition, "cond");
             t.row("SET" + CONDITIONS[i], "0F." + hex(0x90 + i), "=Eb", condition, "cond");
         }
@@ -133,7 +134,7 @@ final class IntegerRows {
     private static void shifts(RowList t) {
         String[] names = {"ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SHL", "SAR"};
         for (int i = 0; i < 8; i++) {
-            String function = "Shift." + names[i].toLowerCase();
+            String function = "Shift." + names[i].toLowerCase(Locale.ROOT);
             String undefined = i < 4 ? "O" : "OA"; // OF when the count is not 1; the shifts leave AF
             if (i > 3) {
                 undefined = "OAC"; // CF of SHL and SHR when the count reaches the width
@@ -155,7 +156,7 @@ final class IntegerRows {
         String[] names = {"BT", "BTS", "BTR", "BTC"};
         String[] opcodes = {"A3", "AB", "B3", "BB"};
         for (int i = 0; i < 4; i++) {
-            String function = "Bits." + names[i].toLowerCase();
+            String function = "Bits." + names[i].toLowerCase(Locale.ROOT);
             String to = i == 0 ? "" : "+";
             String[] flags = i == 0 ? new String[0] : new String[] {"lock"};
             t.undef("OSAP", names[i], "0F." + opcodes[i], to + "Ev,Gv", function, with(flags, "bitstring"));
@@ -171,7 +172,7 @@ final class IntegerRows {
 
     private static void controlFlow(RowList t) {
         for (int i = 0; i < 16; i++) {
-            String condition = "Cond." + CONDITIONS[i].toLowerCase();
+            String condition = "Cond." + CONDITIONS[i].toLowerCase(Locale.ROOT);
             t.row("J" + CONDITIONS[i], hex(0x70 + i), "Jb", condition, "cond", "sized", "f64", "end");
             t.row("J" + CONDITIONS[i], "0F." + hex(0x80 + i), "Jz", condition, "cond", "sized", "f64", "end");
         }
@@ -210,7 +211,7 @@ final class IntegerRows {
             if (i == 2) {
                 continue;
             }
-            String function = "Strings." + names[i].toLowerCase();
+            String function = "Strings." + names[i].toLowerCase(Locale.ROOT);
             t.row(names[i], hex(0xA4 + 2 * i), "", function + "8", "raw", "string");
             t.row(names[i], hex(0xA5 + 2 * i), "", function, "raw", "string", "sized");
         }

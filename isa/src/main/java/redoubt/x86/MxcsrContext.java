@@ -8,6 +8,9 @@ package redoubt.x86;
  * reports the exceptions of its elements together, and an unmasked one leaves the destination as it was.
  */
 public final class MxcsrContext {
+    /** Nothing raised yet. */
+    public MxcsrContext() {}
+
     /** Invalid operation. */
     public static final int IE = 1;
     /** Denormal operand. */

@@ -56,6 +56,8 @@ public final class DebPackage {
     @FunctionalInterface
     public interface Visitor {
         /**
+         * Takes one entry.
+         *
          * @param content the bytes of a file, valid during the call; empty for other kinds
          * @return false to stop
          */
@@ -230,10 +232,12 @@ public final class DebPackage {
     private static Set<PosixFilePermission> permissions(int mode) {
         Set<PosixFilePermission> permissions = EnumSet.noneOf(PosixFilePermission.class);
         // The enum lists owner, group, others, each read, write, execute: the bits from 0400 downwards.
+        int bit = 0400;
         for (PosixFilePermission permission : PosixFilePermission.values()) {
-            if ((mode & 0400 >> permission.ordinal()) != 0) {
+            if ((mode & bit) != 0) {
                 permissions.add(permission);
             }
+            bit >>>= 1;
         }
         return permissions;
     }

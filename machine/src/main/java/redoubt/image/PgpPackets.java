@@ -47,7 +47,7 @@ final class PgpPackets {
                 if (first < 192) {
                     length = first;
                 } else if (first < 224) {
-                    length = ((first - 192) << 8) + unsigned(bytes, at++, 1) + 192;
+                    length = (first - 192L << 8) + unsigned(bytes, at++, 1) + 192;
                 } else if (first == 255) {
                     length = Integer.toUnsignedLong(unsigned(bytes, at, 4));
                     at += 4;

@@ -199,7 +199,11 @@ public final class Board {
      */
     public PvhEntry boot(ElfFile kernel, MemorySegment initramfs, String cmdline, GuestMemory guest) {
         byte[] tables = AcpiTables.build(new AcpiTables.Description(
-                config.layout(), config.numa(), config.apicIds(), config.reducedHardware(), SERIALS.subList(0, serials.size())));
+                config.layout(),
+                config.numa(),
+                config.apicIds(),
+                config.reducedHardware(),
+                SERIALS.subList(0, serials.size())));
         PvhEntry entry = PvhLoader.load(kernel, initramfs, cmdline, config.layout(), MemoryLayout.ACPI_BASE, guest);
         guest.write(MemoryLayout.ACPI_BASE, tables);
         guest.write(MemoryLayout.RESET_VECTOR, RESET_CODE);

@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,7 +76,7 @@ class DefaultGuestTest {
         try (ExecutorService pool = Executors.newFixedThreadPool(4)) {
             Callable<Integer> work = () -> cache.locked(() -> {
                 int now = ++inside[0];
-                Thread.yield();
+                LockSupport.parkNanos(1000);
                 inside[0]--;
                 return now;
             });

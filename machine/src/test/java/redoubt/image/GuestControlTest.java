@@ -69,13 +69,9 @@ class GuestControlTest {
     }
 
     @Test
-    void aSourceThatFailsEnds() {
-        InputStream broken = new InputStream() {
-            @Override
-            public int read() throws IOException {
-                throw new IOException("gone");
-            }
-        };
+    void aSourceThatFailsEnds() throws IOException {
+        InputStream broken = InputStream.nullInputStream();
+        broken.close();
         say(new GuestControl(broken, false, listener), "stdin\n");
         assertThat(heard).containsExactly("0\n");
     }

@@ -16,22 +16,23 @@ class BoardTest {
     private final VirtualClock clock = new VirtualClock();
     private final StringBuilder console = new StringBuilder();
     private final List<String> asked = new ArrayList<>();
+    private final AcpiPower.Requests requests = new AcpiPower.Requests() {
+        @Override
+        public void powerOff() {
+            asked.add("off");
+        }
+
+        @Override
+        public void reset() {
+            asked.add("reset");
+        }
+    };
     private final Board board = new Board(
             MachineConfig.of(new MemoryLayout(512L << 20, 64L << 20), 2),
             clock,
             List.of(pins(), pins()),
             List.of((int c) -> console.append((char) c), (int c) -> {}),
-            new AcpiPower.Requests() {
-                @Override
-                public void powerOff() {
-                    asked.add("off");
-                }
-
-                @Override
-                public void reset() {
-                    asked.add("reset");
-                }
-            });
+            requests);
 
     private static ProcessorPins pins() {
         return new ProcessorPins() {
@@ -136,7 +137,11 @@ class BoardTest {
     @Test
     void asManyProcessorsAsApicIds() {
         assertThatThrownBy(() -> new Board(
-                        MachineConfig.of(new MemoryLayout(512L << 20, 0), 2), clock, List.of(pins()), List.of(), null))
+                        MachineConfig.of(new MemoryLayout(512L << 20, 0), 2),
+                        clock,
+                        List.of(pins()),
+                        List.of(),
+                        requests))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("1 processors for 2 APIC IDs");
     }

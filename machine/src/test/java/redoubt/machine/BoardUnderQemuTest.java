@@ -23,6 +23,7 @@ import redoubt.machine.boot.BootFiles;
 import redoubt.machine.boot.BzImage;
 import redoubt.machine.boot.ElfFile;
 import redoubt.machine.boot.PvhEntry;
+import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.ProcessorPins;
 
 /**
@@ -93,7 +94,19 @@ class BoardUnderQemuTest {
                 40,
                 reduced,
                 MachineConfig.DEFAULT_EPOCH_SECONDS);
-        var board = new Board(config, new VirtualClock(), List.of(pins()), List.of((int c) -> {}, (int c) -> {}), null);
+        var requests = new AcpiPower.Requests() {
+            @Override
+            public void powerOff() {
+                throw new AssertionError("the guest asks QEMU's devices, not these");
+            }
+
+            @Override
+            public void reset() {
+                throw new AssertionError("the guest asks QEMU's devices, not these");
+            }
+        };
+        var board =
+                new Board(config, new VirtualClock(), List.of(pins()), List.of((int c) -> {}, (int c) -> {}), requests);
         return board.boot(
                 kernel,
                 MemorySegment.ofArray(initramfs()),

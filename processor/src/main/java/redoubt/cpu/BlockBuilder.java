@@ -42,7 +42,7 @@ final class BlockBuilder {
                 break;
             }
             int start = count;
-            boolean ends = lower(status, at, page.mode);
+            boolean ends = lower(status, at);
             for (int i = start; i < count; i++) {
                 offsets[i] = (short) at;
             }
@@ -78,7 +78,7 @@ final class BlockBuilder {
         }
         int status = decoder.decode(insn, bytes, offset, 4096 + 15, mode);
         count = 0;
-        lower(status, offset, mode);
+        lower(status, offset);
         for (int i = 0; i < count; i++) {
             offsets[i] = (short) offset;
         }
@@ -96,7 +96,7 @@ final class BlockBuilder {
     }
 
     /** Appends the operations of the instruction just decoded; returns whether it ends the block. */
-    private boolean lower(int status, int offset, int mode) {
+    private boolean lower(int status, int offset) {
         Row row = insn.row;
         if (status == Decoder.TOO_LONG) {
             emit(Kinds.TOO_LONG);

@@ -1,5 +1,7 @@
 package redoubt.cpu;
 
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import redoubt.cpu.gen.Interpreter;
 import redoubt.x86.Op;
 
@@ -110,9 +112,8 @@ public final class Engine {
 
     /** Executes blocks until the limit, delivering the faults they raise; false if the last one faulted. */
     private boolean blocks() {
-        CodePage page = null;
+        @Nullable CodePage page = null;
         int start = 0;
-        int planned = 0;
         long linearPage = 0;
         for (; ; ) {
             long before = c.instructions;
@@ -144,7 +145,6 @@ public final class Engine {
                 long[] ops = page.ops;
                 long word = ops[header];
                 int n = (int) word & 0xFFFF;
-                planned = n;
                 boolean partial = left < n;
                 if (partial) {
                     n = (int) left;
@@ -160,25 +160,26 @@ public final class Engine {
                     c.rip = ripAt(linearPage + (page.offsets[after] & 0xFFFF));
                 }
             } catch (GuestFault fault) {
-                if (running) {
-                    rewind(page, start, linearPage, before);
+                CodePage ran = running ? page : null;
+                if (ran != null) {
+                    rewind(ran, start, linearPage, before);
                 } else {
                     c.rip = rip;
                 }
                 int vector = fault.vector; // the one GuestFault may be filled anew below
                 int errorCode = fault.errorCode;
                 long address = fault.address;
-                if (fault.nonCanonical && running && (page.ops[firstWord(page, start)] & Op.STACK) != 0) {
+                if (fault.nonCanonical && ran != null && (ran.ops[firstWord(ran, start)] & Op.STACK) != 0) {
                     vector = 12;
                 }
                 c.instructions++; // a faulting instruction takes time too: no endless loop of faults within a budget
                 deliver(vector, errorCode, address, Interrupts.EXCEPTION);
                 return false;
             } catch (Resync resync) {
-                rewind(page, start, linearPage, before);
+                rewind(Objects.requireNonNull(page), start, linearPage, before);
             } catch (UnimplementedException e) {
                 if (running) {
-                    rewind(page, start, linearPage, before);
+                    rewind(Objects.requireNonNull(page), start, linearPage, before);
                 }
                 throw new UnimplementedException(
                         e.getMessage() + String.format(" at RIP 0x%x: ", c.rip) + bytesAtRip());

@@ -21,7 +21,7 @@ public final class GuestFault extends RuntimeException {
     }
 
     @Override
-    public String toString() {
-        return String.format("GuestFault[vector=%d, errorCode=0x%x, address=0x%x]", vector, errorCode, address);
+    public String getMessage() {
+        return String.format("vector=%d, errorCode=0x%x, address=0x%x", vector, errorCode, address);
     }
 }

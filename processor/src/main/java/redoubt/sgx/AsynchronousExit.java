@@ -26,7 +26,7 @@ final class AsynchronousExit {
         long xfrm = Host.get64(u.secsHost + Secs.XFRM);
         int registers = mode64 ? 16 : 8;
         for (int i = 0; i < registers; i++) {
-            put(gpr + 8 * i, c.r[i], mode64);
+            put(gpr + 8L * i, c.r[i], mode64);
         }
         boolean faultClass = vector >= 0 && vector != DB && vector != NMI && vector != MC;
         put(gpr + Gprsgx.RFLAGS, c.rflags() & ~(long) Flags.TF | (faultClass ? Flags.RF : 0), mode64);

@@ -37,7 +37,7 @@ final class Eresume {
         u.enter(c, entry, frame, fsBase, gsBase, false);
         int registers = mode64 ? 16 : 8;
         for (int i = 0; i < registers; i++) {
-            c.r[i] = mode64 ? Host.get64(gpr + 8 * i) : Host.get32(gpr + 8 * i) & 0xFFFF_FFFFL;
+            c.r[i] = mode64 ? Host.get64(gpr + 8L * i) : Host.get32(gpr + 8L * i) & 0xFFFF_FFFFL;
         }
         // TF is not in the frame: of an enclave entered with debug opt-in, the outside decides about it each time
         long restored = RESTORED | ((c.flags & Flags.IOPL) == Flags.IOPL ? Flags.IF : 0);

@@ -29,14 +29,14 @@ public final class Measurement {
     static Measurement load(long secs) {
         int[] state = new int[8];
         for (int i = 0; i < 8; i++) {
-            state[i] = Host.get32(secs + Secs.MRENCLAVE + 4 * i);
+            state[i] = Host.get32(secs + Secs.MRENCLAVE + 4L * i);
         }
         return new Measurement(state, Host.get64(secs + Secs.BLOCKS));
     }
 
     void store(long secs) {
         for (int i = 0; i < 8; i++) {
-            Host.put32(secs + Secs.MRENCLAVE + 4 * i, state[i]);
+            Host.put32(secs + Secs.MRENCLAVE + 4L * i, state[i]);
         }
         Host.put64(secs + Secs.BLOCKS, blocks);
     }

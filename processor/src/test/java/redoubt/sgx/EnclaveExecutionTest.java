@@ -98,7 +98,7 @@ class EnclaveExecutionTest {
         c.r[5] = 0x7100;
         rig.eenter(0);
         for (int i = 0; i < 16; i++) {
-            c.r[i] = 0x1000 + i;
+            c.r[i] = 0x1000L + i;
         }
         c.x[0] = 0xABCD;
         c.mxcsr = 0x1F81;

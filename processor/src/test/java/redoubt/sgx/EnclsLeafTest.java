@@ -39,10 +39,15 @@ class EnclsLeafTest {
                         .findFirst()
                         .map(Vectors.Step::content)
                         .orElse(new byte[4096]);
-                pages.put(page, pages.size() + 1);
-                rig.eadd(0, pages.get(page), page, step.flags(), content);
+                int number = pages.size() + 1;
+                pages.put(page, number);
+                rig.eadd(0, number, page, step.flags(), content);
             } else {
-                rig.encls(6, address(0), address(pages.get(page)) + (step.offset() & 4095), 0);
+                rig.encls(
+                        6,
+                        address(0),
+                        address(java.util.Objects.requireNonNull(pages.get(page))) + (step.offset() & 4095),
+                        0);
             }
         }
         assertThat(HexFormat.of().formatHex(Measurement.load(rig.epc.host(0)).digest()))

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
@@ -79,7 +80,7 @@ final class SgxRig {
     }
 
     private SgxRig(CpuModel model, SgxCapabilities capabilities, String boot) {
-        platform = new SgxPackage(epc, capabilities, "root".getBytes(), boot.getBytes());
+        platform = new SgxPackage(epc, capabilities, "root".getBytes(StandardCharsets.UTF_8), boot.getBytes(StandardCharsets.UTF_8));
         this.model = model;
         memory.addRam(0, ram);
         memory.addEpc(EPC, (EPC_PAGES + 1) * 4096L, offset -> offset >> 12 < EPC_PAGES ? (int) (offset >> 12) : -1);

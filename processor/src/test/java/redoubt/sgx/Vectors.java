@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -21,7 +22,7 @@ final class Vectors {
     }
 
     /** EADD, or EEXTEND when {@code content} is not null (the whole page). */
-    record Step(long offset, long flags, byte[] content) {}
+    record Step(long offset, long flags, byte @Nullable [] content) {}
 
     /** A published SIGSTRUCT. */
     record Signed(String file, String mrsigner, String mrenclave, int isvProdId, int isvSvn) {

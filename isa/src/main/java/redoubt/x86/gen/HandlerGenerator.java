@@ -93,12 +93,12 @@ public final class HandlerGenerator {
                 .append(". */\n");
         out.append("    static void k").append(kind.number()).append("(Cpu c, long op");
         out.append(two ? ", long second" : "").append(") {\n");
-        String body = body(kind, two);
+        String body = body(kind);
         out.append(body);
         return out.append("    }\n").toString();
     }
 
-    private String body(Kind kind, boolean two) throws IOException {
+    private String body(Kind kind) throws IOException {
         Row row = kind.row();
         StringBuilder out = new StringBuilder();
         if (row.has("encl")) {
@@ -129,7 +129,7 @@ public final class HandlerGenerator {
             return out.toString();
         }
         if (row.has("raw")) {
-            line(out, function + "(c, op" + (two ? ", second" : "") + ");");
+            line(out, function + "(c, op" + (Kinds.isTwoWord(kind) ? ", second" : "") + ");");
             return out.toString();
         }
         line(out, "long[] r = c.r;");
@@ -137,15 +137,15 @@ public final class HandlerGenerator {
             line(out, "long ea = Mem.ea(r, op);");
         }
         if (row.has("cond")) {
-            condition(out, kind, function, two);
+            condition(out, kind, function);
             return out.toString();
         }
         if (kind.memory() && row.has("bitstring")) {
             int n = kind.size();
-            String index = n == 64 ? "r[A]" : n == 32 ? "(int) r[A]" : "(short) r[A]";
+            String index = n == 64 ? "r[A]" : n == 32 ? "(long) (int) r[A]" : "(long) (short) r[A]";
             line(
                     out,
-                    "ea += ((long) " + index.replace("A", "(int) (op >>> 12) & 31") + " >> "
+                    "ea += (" + index.replace("A", "(int) (op >>> 12) & 31") + " >> "
                             + Integer.numberOfTrailingZeros(n) + ") * " + n / 8 + ";");
         }
         List<Argument> arguments = new ArrayList<>();
@@ -162,10 +162,10 @@ public final class HandlerGenerator {
                 }
             }
             if (operand.isVector()) {
-                vectorArgument(out, arguments, kind, operand, two);
+                vectorArgument(out, arguments, kind, operand);
             } else if (operand.reads()) {
                 String name = "v" + position;
-                line(out, type(operand, kind) + " " + name + " = " + read(operand, kind, two) + ";");
+                line(out, type(operand, kind) + " " + name + " = " + read(operand, kind) + ";");
                 arguments.add(operand.kind() == 'I' ? immediate(row, name) : new Argument(name));
             }
             position++;
@@ -191,7 +191,7 @@ public final class HandlerGenerator {
         }
         String value;
         if (row.semantics.equals("Move.lea")) {
-            value = kind.size() == 64 ? "ea" : "(int) ea";
+            value = (kind.size() == 64 ? "" : "(int) ") + arguments.get(1).lower;
         } else if (inlined) {
             value = arguments.get(1).lower;
         } else {
@@ -205,7 +205,7 @@ public final class HandlerGenerator {
                 line(
                         out,
                         writeRegister(
-                                field(destination, kind, two),
+                                field(destination, kind),
                                 kind.size(),
                                 kind.size() == 64 ? "value" : "(int) value"));
             }
@@ -216,16 +216,16 @@ public final class HandlerGenerator {
             line(
                     out,
                     writeRegister(
-                            field(second, kind, two),
+                            field(second, kind),
                             bits(second, kind),
                             bits(second, kind) == 64 ? "c.out2" : "(int) c.out2"));
         }
         if (kind.memory() && isMemory(destination)) {
             line(out, "Mem.st" + bits(destination, kind) + "(c, ea, value);");
         } else if (destination.isMmx()) {
-            line(out, "c.mmx(" + field(destination, kind, two) + ", value);");
+            line(out, "c.mmx(" + field(destination, kind) + ", value);");
         } else {
-            line(out, writeRegister(field(destination, kind, two), bits(destination, kind), "value"));
+            line(out, writeRegister(field(destination, kind), bits(destination, kind), "value"));
         }
         if (mmx) { // last: a store that faults leaves the x87 state alone
             line(out, "c.enterMmx();");
@@ -233,7 +233,7 @@ public final class HandlerGenerator {
         return out.toString();
     }
 
-    private void condition(StringBuilder out, Kind kind, String function, boolean two) {
+    private void condition(StringBuilder out, Kind kind, String function) {
         Row row = kind.row();
         Operand first = row.operands.get(0);
         String test = function + "(c)";
@@ -252,10 +252,10 @@ public final class HandlerGenerator {
                     out,
                     kind.memory()
                             ? "Mem.st8(c, ea, " + value + ");"
-                            : writeRegister(field(first, kind, two), 8, value));
+                            : writeRegister(field(first, kind), 8, value));
         } else {
-            line(out, type(first, kind) + " value = " + read(row.operands.get(1), kind, two) + ";");
-            String a = field(first, kind, two);
+            line(out, type(first, kind) + " value = " + read(row.operands.get(1), kind) + ";");
+            String a = field(first, kind);
             line(out, "if (" + test + ") {");
             line(out, "    " + writeRegister(a, kind.size(), "value"));
             line(out, kind.size() == 32 ? "} else { r[" + a + "] &= 0xFFFF_FFFFL; }" : "}");
@@ -293,13 +293,13 @@ public final class HandlerGenerator {
         }
     }
 
-    private static String vectorIndex(Operand operand, Kind kind, boolean two) {
-        return kind.memory() && operand.kind() == 'W' ? "Cpu.SCRATCH" : "(" + field(operand, kind, two) + ") * 4";
+    private static String vectorIndex(Operand operand, Kind kind) {
+        return kind.memory() && operand.kind() == 'W' ? "Cpu.SCRATCH" : "(" + field(operand, kind) + ") * 4";
     }
 
-    private void vectorArgument(StringBuilder out, List<Argument> arguments, Kind kind, Operand operand, boolean two) {
+    private void vectorArgument(StringBuilder out, List<Argument> arguments, Kind kind, Operand operand) {
         Row row = kind.row();
-        String index = vectorIndex(operand, kind, two);
+        String index = vectorIndex(operand, kind);
         if (kind.memory() && operand.kind() == 'W' && operand.reads()) {
             line(out, "Mem.ldVector" + accessed(kind, operand) + "(c, ea, Cpu.SCRATCH);");
         }
@@ -360,7 +360,7 @@ public final class HandlerGenerator {
     private void storeVector(StringBuilder out, Kind kind, Operand destination) {
         Row row = kind.row();
         boolean isLong = kind.longVector() && destination.size() == 'x';
-        String index = vectorIndex(destination, kind, Kinds.isTwoWord(kind));
+        String index = vectorIndex(destination, kind);
         if (kind.longVector() && row.has("joint")) {
             if (row.has("narrow")) {
                 line(out, "c.x[Cpu.RESULT + 1] = c.x[Cpu.RESULT + 2];");
@@ -399,7 +399,7 @@ public final class HandlerGenerator {
     }
 
     /** Source text of the register number. */
-    private static String field(Operand operand, Kind kind, boolean two) {
+    private static String field(Operand operand, Kind kind) {
         return switch (operand.kind()) {
             case 'G', 'Z', 'V', 'S', 'C', 'D' -> "(int) (op >>> 12) & 31";
             case 'E', 'R', 'W', 'U' -> "(int) (op >>> 17) & 31";
@@ -412,7 +412,8 @@ public final class HandlerGenerator {
         };
     }
 
-    private static String read(Operand operand, Kind kind, boolean two) {
+    private static String read(Operand operand, Kind kind) {
+        boolean two = Kinds.isTwoWord(kind);
         int bits = bits(operand, kind);
         switch (operand.kind()) {
             case 'M':
@@ -437,7 +438,7 @@ public final class HandlerGenerator {
         if (kind.memory() && isMemory(operand)) {
             return "Mem.ld" + (operand.writes() ? "w" : "") + bits + "(c, ea)";
         }
-        String register = field(operand, kind, two);
+        String register = field(operand, kind);
         if (operand.isMmx()) {
             return (bits == 32 ? "(int) " : "") + "c.fpSignificand[" + register + "]";
         }

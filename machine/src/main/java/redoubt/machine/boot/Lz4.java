@@ -51,7 +51,7 @@ final class Lz4 {
         int s = from;
         while (s < to) {
             int token = in[s++] & 0xFF;
-            long literals = token >>> 4;
+            long literals = token >>> 4 & 0xFL;
             if (literals == 15) {
                 int more;
                 do {

@@ -90,7 +90,7 @@ public final class AcpiPower {
         return new BusDevice() {
             @Override
             public long read(long offset, int size) {
-                return (control | CONTROL_SCI) >>> offset * 8;
+                return (long) (control | CONTROL_SCI) >>> offset * 8;
             }
 
             @Override

@@ -209,6 +209,7 @@ public final class Lapic implements BusDevice, LocalApic {
     // ---- Towards the processor -------------------------------------------------------------------------------------
 
     /** Says if {@link #acknowledge()} would give an interrupt: one above the processor's priority, or the 8259's. */
+    @Override
     public boolean pending() {
         return deliverable >= 0 || extIntPending();
     }
@@ -227,6 +228,7 @@ public final class Lapic implements BusDevice, LocalApic {
      *
      * @return its vector, or -1 if none is pending any more
      */
+    @Override
     public int acknowledge() {
         int vector = deliverable;
         if (vector >= 0) {
@@ -243,11 +245,13 @@ public final class Lapic implements BusDevice, LocalApic {
     }
 
     /** CR8: the task priority's class. */
+    @Override
     public int cr8() {
         return tpr >> 4;
     }
 
     /** MOV to CR8; only bits 3:0 count. */
+    @Override
     public void cr8(int value) {
         tpr = (value & 0xF) << 4;
         update();
@@ -538,6 +542,7 @@ public final class Lapic implements BusDevice, LocalApic {
      *
      * @throws MsrFault where the processor answers with #GP(0)
      */
+    @Override
     public long readMsr(int index) {
         if (index == IA32_APIC_BASE) {
             return base;
@@ -562,6 +567,7 @@ public final class Lapic implements BusDevice, LocalApic {
     }
 
     /** WRMSR, see {@link #readMsr}. */
+    @Override
     public void writeMsr(int index, long value) {
         if (index == IA32_APIC_BASE) {
             writeBase(value);

@@ -12,8 +12,10 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,13 +62,13 @@ class AcpiTablesTest {
             table.get(0, name);
             tables.put(new String(name, StandardCharsets.US_ASCII), table);
         }
-        ByteBuffer fadt = tables.get("FACP");
+        ByteBuffer fadt = Objects.requireNonNull(tables.get("FACP"));
         assertThat(fadt.getInt(40)).isEqualTo((int) fadt.getLong(140));
         tables.put("DSDT", table(image, offset(fadt.getLong(140)), "DSDT"));
         return tables;
     }
 
-    private static ByteBuffer table(ByteBuffer image, int at, String signature) {
+    private static ByteBuffer table(ByteBuffer image, int at, @Nullable String signature) {
         int length = image.getInt(at + 4);
         assertThat(sum(image, at, length)).as("checksum of the table at %d", at).isZero();
         ByteBuffer table = image.slice(at, length).order(ByteOrder.LITTLE_ENDIAN);
@@ -85,7 +87,7 @@ class AcpiTablesTest {
 
     @Test
     void reducedHardwareTellsSleepAndResetRegistersOnly() {
-        ByteBuffer fadt = walk(image(true, 0)).get("FACP");
+        ByteBuffer fadt = Objects.requireNonNull(walk(image(true, 0)).get("FACP"));
         assertThat(fadt.capacity()).isEqualTo(276);
         assertThat(fadt.getInt(112) >> 20 & 1).isEqualTo(1);
         assertThat(fadt.getInt(112) >> 10 & 1).isEqualTo(1);
@@ -101,7 +103,7 @@ class AcpiTablesTest {
     @Test
     void fullHardwareTellsThePm1BlockInBothForms() {
         ByteBuffer image = image(false, 0);
-        ByteBuffer fadt = walk(image).get("FACP");
+        ByteBuffer fadt = Objects.requireNonNull(walk(image).get("FACP"));
         assertThat(fadt.getInt(112) >> 20 & 1).isZero();
         assertThat(fadt.getInt(48))
                 .as("no SMI command: the machine is in ACPI mode")
@@ -116,7 +118,8 @@ class AcpiTablesTest {
 
     @Test
     void theMadtListsProcessorsByTheFormTheirIdNeeds() {
-        ByteBuffer madt = walk(image(true, 0, 254, 255, 300)).get("APIC");
+        ByteBuffer madt =
+                Objects.requireNonNull(walk(image(true, 0, 254, 255, 300)).get("APIC"));
         assertThat(madt.getInt(36)).isEqualTo(0xFEE0_0000);
         int[] count = new int[16];
         int at = 44;
@@ -138,7 +141,7 @@ class AcpiTablesTest {
 
     @Test
     void theSratCoversRamAndEpc() {
-        ByteBuffer srat = walk(image(true, 0)).get("SRAT");
+        ByteBuffer srat = Objects.requireNonNull(walk(image(true, 0)).get("SRAT"));
         Map<Long, Long> ranges = new LinkedHashMap<>();
         int at = 48;
         while (at < srat.capacity()) {

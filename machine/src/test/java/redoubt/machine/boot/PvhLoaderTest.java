@@ -14,6 +14,7 @@ import redoubt.machine.MemoryLayout;
 /** Plays the kernel's early PVH code: reads what the start info points at. Oracle: start_info.h's offsets. */
 class PvhLoaderTest {
     private static final MemoryLayout LAYOUT = new MemoryLayout(8L << 20, 64L << 20);
+    private static final BootFiles.ArrayMemory UNTOUCHED = new BootFiles.ArrayMemory(0);
     private static final MemorySegment NONE = MemorySegment.ofArray(new byte[0]);
 
     private static ElfFile kernel() {
@@ -82,7 +83,7 @@ class PvhLoaderTest {
     void aKernelLargerThanMemoryIsRefused() {
         byte[] bytes = BootFiles.vmlinux();
         ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(64 + 40, 16L << 20);
-        assertThatThrownBy(() -> PvhLoader.load(ElfFile.read("vmlinux", bytes), NONE, "", LAYOUT, 0, null))
+        assertThatThrownBy(() -> PvhLoader.load(ElfFile.read("vmlinux", bytes), NONE, "", LAYOUT, 0, UNTOUCHED))
                 .isInstanceOf(BootException.class)
                 .hasMessage("vmlinux: the kernel needs memory up to 0x1100000, the machine has 8 MiB of it below 3 GiB;"
                         + " give the machine more memory");
@@ -91,7 +92,7 @@ class PvhLoaderTest {
     @Test
     void anInitramfsLargerThanWhatIsFreeIsRefused() {
         MemorySegment big = MemorySegment.ofArray(new byte[8 << 20]);
-        assertThatThrownBy(() -> PvhLoader.load(kernel(), big, "", LAYOUT, 0, null))
+        assertThatThrownBy(() -> PvhLoader.load(kernel(), big, "", LAYOUT, 0, UNTOUCHED))
                 .isInstanceOf(BootException.class)
                 .hasMessageContaining("initramfs of 8388608 bytes");
     }
@@ -100,7 +101,7 @@ class PvhLoaderTest {
     void aKernelWithoutPvhEntryIsRefused() {
         byte[] bytes = BootFiles.vmlinux();
         bytes[64 + 112 + 8] = 17;
-        assertThatThrownBy(() -> PvhLoader.load(ElfFile.read("vmlinux", bytes), NONE, "", LAYOUT, 0, null))
+        assertThatThrownBy(() -> PvhLoader.load(ElfFile.read("vmlinux", bytes), NONE, "", LAYOUT, 0, UNTOUCHED))
                 .isInstanceOf(BootException.class)
                 .hasMessageContaining("no PVH entry")
                 .hasMessageContaining("CONFIG_PVH");
@@ -108,7 +109,7 @@ class PvhLoaderTest {
 
     @Test
     void aCommandLineOf2048BytesIsRefused() {
-        assertThatThrownBy(() -> PvhLoader.load(kernel(), NONE, "x".repeat(2048), LAYOUT, 0, null))
+        assertThatThrownBy(() -> PvhLoader.load(kernel(), NONE, "x".repeat(2048), LAYOUT, 0, UNTOUCHED))
                 .isInstanceOf(BootException.class)
                 .hasMessage("kernel command line of 2048 bytes: at most 2047 are possible");
     }

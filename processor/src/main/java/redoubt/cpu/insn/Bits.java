@@ -189,7 +189,7 @@ public final class Bits {
     public static int popcnt16(Cpu c, int b) {
         int count = Integer.bitCount(b);
         c.fr = count;
-        c.fx = (count ^ 1) << 8; // odd parity: the low byte as the parity sees it is always 1
+        c.fx = (count ^ 1L) << 8; // odd parity: the low byte as the parity sees it is always 1
         return count;
     }
 
@@ -197,7 +197,7 @@ public final class Bits {
     public static int popcnt32(Cpu c, int b) {
         int count = Integer.bitCount(b);
         c.fr = count;
-        c.fx = (count ^ 1) << 8; // odd parity: the low byte as the parity sees it is always 1
+        c.fx = (count ^ 1L) << 8; // odd parity: the low byte as the parity sees it is always 1
         return count;
     }
 
@@ -205,7 +205,7 @@ public final class Bits {
     public static long popcnt64(Cpu c, long b) {
         int count = Long.bitCount(b);
         c.fr = count;
-        c.fx = (count ^ 1) << 8; // odd parity: the low byte as the parity sees it is always 1
+        c.fx = (count ^ 1L) << 8; // odd parity: the low byte as the parity sees it is always 1
         return count;
     }
 

@@ -20,7 +20,7 @@ public final class Io {
         if (!tss32 || c.trLimit < 0x67) {
             throw c.generalProtection(0);
         }
-        long at = (c.mmu.sysLd16(c.trBase + 0x66) & 0xFFFF) + (port >> 3);
+        long at = (c.mmu.sysLd16(c.trBase + 0x66) & 0xFFFF) + (long) (port >> 3);
         if (at + 1 > c.trLimit) { // always two bytes, so that no access needs a third look
             throw c.generalProtection(0);
         }

@@ -130,7 +130,7 @@ final class Lanes {
     }
 
     static long shiftRightSignedW(long a, int count) {
-        long sign = 0x8000 >>> count;
+        long sign = 0x8000L >>> count;
         long shifted = shiftRightW(a, count);
         return sub(shifted ^ 0x0001_0001_0001_0001L * sign, 0x0001_0001_0001_0001L * sign, W);
     }

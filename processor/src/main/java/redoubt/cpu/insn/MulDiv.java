@@ -181,7 +181,7 @@ public final class MulDiv {
     /** IDIV, 16 bits: DX:AX. */
     public static void idiv16(Cpu c, int b) {
         long divisor = (short) b; // long, so that -2^31 / -1 is no special case
-        long dividend = (int) c.r[2] << 16 | (int) c.r[0] & 0xFFFF;
+        long dividend = (long) (short) c.r[2] << 16 | c.r[0] & 0xFFFF;
         if (divisor == 0 || dividend / divisor != (short) (dividend / divisor)) {
             throw c.divideError();
         }

@@ -1094,7 +1094,7 @@ public final class X87 {
     private static int[] readEnvironment(Cpu c, long at, boolean wide) {
         int[] field = new int[7];
         for (int i = 0; i < 7; i++) {
-            field[i] = wide ? Mem.ld32(c, at + 4 * i) : Mem.ld16(c, at + 2 * i) & 0xFFFF;
+            field[i] = wide ? Mem.ld32(c, at + 4L * i) : Mem.ld16(c, at + 2L * i) & 0xFFFF;
         }
         return field;
     }
@@ -1174,8 +1174,8 @@ public final class X87 {
         long[] significands = new long[8];
         int[] exponents = new int[8];
         for (int i = 0; i < 8; i++) {
-            significands[i] = Mem.ld64(c, registers + 10 * i);
-            exponents[i] = Mem.ld16(c, registers + 10 * i + 8) & 0xFFFF;
+            significands[i] = Mem.ld64(c, registers + 10L * i);
+            exponents[i] = Mem.ld16(c, registers + 10L * i + 8) & 0xFFFF;
         }
         loadEnvironment(c, environment, wide);
         for (int i = 0; i < 8; i++) {
@@ -1202,8 +1202,8 @@ public final class X87 {
         storeEnvironment(c, address, wide);
         long registers = address + environmentBytes(wide);
         for (int i = 0; i < 8; i++) {
-            Mem.st64(c, registers + 10 * i, significand(c, i));
-            Mem.st16(c, registers + 10 * i + 8, exponent(c, i));
+            Mem.st64(c, registers + 10L * i, significand(c, i));
+            Mem.st16(c, registers + 10L * i + 8, exponent(c, i));
         }
         reset(c);
     }

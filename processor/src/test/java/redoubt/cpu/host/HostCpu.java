@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -266,7 +267,7 @@ public final class HostCpu implements AutoCloseable {
                 .getCodeSource()
                 .getLocation()
                 .toURI());
-        Path target = classes.getParent();
+        Path target = Objects.requireNonNull(classes.getParent());
         Path source = target.resolveSibling(Path.of("src", "test", "c", "hostcpu.c"));
         if (!Files.exists(source)) {
             throw new Unavailable("no source of the host program beside " + target);

@@ -83,7 +83,7 @@ final class InterpreterSubject implements Subject {
         }
         put(PML4 + 8 * (int) (SYSTEM >> 39 & 511), SYSTEM_PDPT | PRESENT | WRITABLE);
         put(SYSTEM_PDPT + 8 * (int) (SYSTEM >> 30 & 511), SYSTEM_DIRECTORY | PRESENT | WRITABLE);
-        put(SYSTEM_DIRECTORY + 8 * (int) (SYSTEM >> 21 & 511), SYSTEM_TABLE | PRESENT | WRITABLE);
+        put(SYSTEM_DIRECTORY, SYSTEM_TABLE | PRESENT | WRITABLE);
         for (int page = 0; page < 5; page++) { // descriptors, stack, handlers, the code pages once more
             put(SYSTEM_TABLE + 8 * page, DESCRIPTORS + 4096 * page | PRESENT | WRITABLE);
         }

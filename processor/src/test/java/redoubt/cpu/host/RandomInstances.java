@@ -422,7 +422,7 @@ final class RandomInstances {
             case 3 -> oneIn(2) ? integer() : oneIn(2) ? CODE + random.nextInt(0x2000) : Long.MIN_VALUE >> 17;
             default -> {
                 int alignment = random.nextInt(3) == 0 ? 1 : 32;
-                yield WINDOW + 0x100 + random.nextInt(SIZE - 0x200) / alignment * alignment;
+                yield WINDOW + 0x100 + (long) (random.nextInt(SIZE - 0x200) / alignment) * alignment;
             }
         };
         if (segment == 0x64 || segment == 0x65) {
@@ -480,7 +480,7 @@ final class RandomInstances {
         long disp = mod == 1
                 ? (byte) random.nextInt()
                 : mod == 2 ? (oneIn(2) ? random.nextInt() : random.nextInt(-4096, 4096)) : 0;
-        if (form < 3 && addressPrefix | target == (int) target) { // absolute
+        if (form < 3 && (addressPrefix || target == (int) target)) { // absolute
             rex &= ~3;
             put(reg << 3 | 4);
             put(0x25);
@@ -569,7 +569,7 @@ final class RandomInstances {
             long[] value = new long[4];
             vector(value);
             for (int i = 0; i < 4; i++) {
-                s.window(linear + 8 * i, value[i]);
+                s.window(linear + 8L * i, value[i]);
             }
         } else if (row.feature == Feature.X87 && oneIn(2)) {
             s.window(linear, oneIn(2) ? float64() : float32() & 0xFFFF_FFFFL);
@@ -747,7 +747,7 @@ final class RandomInstances {
             case 1 -> WINDOW + random.nextInt(32);
             case 2 -> WINDOW + SIZE - random.nextInt(32);
             case 3 -> WINDOW + 0x100 + random.nextInt(SIZE - 0x200);
-            default -> WINDOW + 0x400 + 8 * random.nextInt(0x300);
+            default -> WINDOW + 0x400 + 8L * random.nextInt(0x300);
         };
     }
 

@@ -81,8 +81,8 @@ class IntegerTest {
         }
         cpu.r[0] = low;
         cpu.r[2] = high;
-        BigInteger[] expected = by.signum() == 0 ? null : dividend.divideAndRemainder(by);
-        boolean fits = expected != null && (signed ? expected[0].bitLength() < 64 : expected[0].bitLength() <= 64);
+        BigInteger[] expected = by.signum() == 0 ? new BigInteger[0] : dividend.divideAndRemainder(by);
+        boolean fits = expected.length > 0 && (signed ? expected[0].bitLength() < 64 : expected[0].bitLength() <= 64);
         if (fits) {
             divide(divisor, signed);
             assertEquals(expected[0].longValue(), cpu.r[0]);
