@@ -60,6 +60,14 @@ public final class Main {
         if (arguments.length == 0) {
             return complain(err, "no command given; try redoubt run, or redoubt --help", CommandLine.ExitCode.USAGE);
         }
+        try {
+            return execute(arguments, out, err);
+        } catch (OutOfMemoryError e) {
+            return complain(err, "not enough memory on this host: " + firstLine(e), FAILED);
+        }
+    }
+
+    private static int execute(String[] arguments, PrintWriter out, PrintWriter err) {
         CommandLine commands = new CommandLine(new Main());
         // What follows the guest's command belongs to it.
         commands.getSubcommands().get("run").setStopAtPositional(true);

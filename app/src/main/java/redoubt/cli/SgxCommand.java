@@ -5,11 +5,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code redoubt sgx}: tools for enclave files, which need no virtual machine. */
+/** {@code redoubt sgx}: what can be said of SGX without a virtual machine running. */
 @Command(
         name = "sgx",
-        description = "Look at enclave files.",
-        subcommands = {SgxMeasureCommand.class, SgxDumpCommand.class},
+        description = "Look at the SGX of a processor, and at enclave files.",
+        subcommands = {SgxInfoCommand.class, SgxMeasureCommand.class, SgxDumpCommand.class},
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true)
 final class SgxCommand implements Runnable {
@@ -24,6 +24,6 @@ final class SgxCommand implements Runnable {
     }
 
     private String names() {
-        return String.join(" and ", spec.subcommands().keySet());
+        return String.join(", ", spec.subcommands().keySet());
     }
 }

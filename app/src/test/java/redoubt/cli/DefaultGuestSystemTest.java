@@ -20,7 +20,7 @@ class DefaultGuestSystemTest {
 
     record Run(GuestSession.Result result, String out, String err, String console) {}
 
-    private static DefaultGuest.Prepared guest(String script) {
+    static DefaultGuest.Prepared guest(String script) {
         try {
             return DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(List.of("sh", "-c", script)))
                     .verbosely(true));
@@ -34,12 +34,15 @@ class DefaultGuestSystemTest {
     }
 
     private static Run run(int processors, DefaultGuest.Prepared guest) {
+        Machine.Setup one = Machine.Setup.of(512L << 20, 64L << 20);
+        return run(one.with(one.cpu().withProcessors(processors)), guest);
+    }
+
+    static Run run(Machine.Setup setup, DefaultGuest.Prepared guest) {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var console = new ByteArrayOutputStream();
         var streams = new GuestSession.Streams(out, err, console, InputStream.nullInputStream(), false);
-        Machine.Setup one = Machine.Setup.of(512L << 20, 64L << 20);
-        Machine.Setup setup = one.with(one.cpu().withProcessors(processors));
         GuestSession.Result result = new GuestSession(setup, streams, false, () -> {}).run(guest, FIVE_MINUTES);
         return new Run(
                 result,

@@ -33,6 +33,76 @@ class SgxCommandTest {
         return new Ran(status, out.toString(), err.toString());
     }
 
+    @Test
+    void infoIsWhatAGuestFinds() {
+        Ran ran = run("sgx", "info", "--cpu", "coffeelake", "--sgx-epc", "4K", "--sgx-epc", "8M");
+
+        assertThat(ran.err()).isEmpty();
+        assertThat(ran.out().lines())
+                .contains(
+                        "flags    sgx sgxlc sgx1 sgx-debug sgx-mode64 sgx-provisionkey sgx-tokenkey",
+                        "CPUID    12H.0   EAX 00000001  EBX 00000000  ECX 00000000  EDX 0000241f",
+                        "CPUID    12H.2   EAX 20000001  EBX 00000000  ECX 00001001  EDX 00000000",
+                        "CPUID    12H.3   EAX 20200001  EBX 00000000  ECX 00800001  EDX 00000000",
+                        "CPUID    12H.4   EAX 00000000  EBX 00000000  ECX 00000000  EDX 00000000",
+                        "MSR      IA32_FEATURE_CONTROL   0x0000000000060001",
+                        "MSR      IA32_SGXLEPUBKEYHASH0  0xa6053e051270b7ac",
+                        "EPC      0x20200000-0x209fffff, 8M, node 0");
+        assertThat(ran.status()).isZero();
+    }
+
+    @Test
+    void moreEpcThanTheHostCanKeepIsSaidInOneLine() {
+        Ran ran = run("sgx", "info", "--sgx-epc", "1024G");
+
+        assertThat(ran.err())
+                .startsWith("redoubt: not enough memory on this host: ")
+                .hasLineCount(1);
+        assertThat(ran.status()).isEqualTo(Main.FAILED);
+    }
+
+    @Test
+    void infoNamesMissingRegistersAndMissingSgx() {
+        assertThat(run("sgx", "info", "--cpu", "skylake-sgx1").out())
+                .contains("IA32_SGXLEPUBKEYHASH0  none, #GP", "IA32_FEATURE_CONTROL   0x0000000000040001");
+        assertThat(run("sgx", "info", "--sgx-epc", "0").out())
+                .contains("flags    no SGX")
+                .doesNotContain("12H", "EPC ");
+        assertThat(run("sgx", "info", "--sgx-epc", "2K").err()).contains("not a multiple of 4096");
+    }
+
+    @Test
+    void infoInJsonBeginsAsQemusSgxInfo() {
+        String hash = "0123456789abcdef".repeat(4);
+        Ran ran = run(
+                "sgx",
+                "info",
+                "-o",
+                "json",
+                "--cpu",
+                "icelake-server,-sgx2",
+                "--sgx-lepubkeyhash",
+                hash,
+                "--numa",
+                "5",
+                "--sgx-epc",
+                "1G,node=5");
+
+        JsonNode info = JsonMapper.shared().readTree(ran.out());
+        assertThat(info.get("sgx").asBoolean()).isTrue();
+        assertThat(info.get("sgx1").asBoolean()).isTrue();
+        assertThat(info.get("sgx2").asBoolean()).isFalse();
+        assertThat(info.get("flc").asBoolean()).isTrue();
+        JsonNode section = info.get("sections").get(0);
+        assertThat(section.get("node").asInt()).isEqualTo(5);
+        assertThat(section.get("size").asLong()).isEqualTo(1L << 30);
+        assertThat(info.get("cpuid").get(1).get("eax").asString()).isEqualTo("0x00000001");
+        assertThat(info.get("msrs").get("IA32_SGXLEPUBKEYHASH3").asString()).isEqualTo("0xefcdab8967452301");
+        assertThat(info.get("msrs").get("IA32_FEATURE_CONTROL").asString())
+                .as("locked, without launch control")
+                .isEqualTo("0x0000000000040001");
+    }
+
     private static byte[] record(String tag, long a, long b) {
         ByteBuffer record = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
         record.put(0, tag.getBytes(StandardCharsets.ISO_8859_1));

@@ -9,6 +9,7 @@ import redoubt.cpu.CodeCache;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.LocalApic;
 import redoubt.cpu.Platform;
+import redoubt.memory.HostMemory;
 import redoubt.memory.PhysicalMemory;
 import redoubt.sgx.SgxPackage;
 import redoubt.sgx.SgxUnit;
@@ -20,8 +21,6 @@ import redoubt.sgx.SgxUnit;
  * close it only when no processor runs.
  */
 public final class Vm implements AutoCloseable {
-    private static final long PAGE = 4096;
-
     private final Arena arena = Arena.ofShared();
     private final PhysicalMemory memory = new PhysicalMemory();
     private final CodeCache code = new CodeCache();
@@ -67,7 +66,7 @@ public final class Vm implements AutoCloseable {
      * @throws OutOfMemoryError if the host has not that much
      */
     public MemorySegment allocate(long bytes) {
-        return arena.allocate(bytes, PAGE);
+        return HostMemory.allocate(arena, bytes);
     }
 
     /** Puts RAM at a guest-physical address (KVM_SET_USER_MEMORY_REGION); native, whole pages, disjoint from all else. */

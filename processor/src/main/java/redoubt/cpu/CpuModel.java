@@ -150,6 +150,8 @@ public final class CpuModel {
                 Feature.SGX_LC,
                 Feature.SGX1,
                 Feature.SGX2,
+                Feature.SGX_ENCLS_C,
+                Feature.SGX_EUPDATESVN,
                 Feature.SGX_EDECCSSA,
                 Feature.SGX_EXINFO,
                 Feature.SGX_DEBUG,

@@ -9,6 +9,7 @@ import static redoubt.memory.PhysicalMemory.HOST;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import redoubt.memory.PhysicalMemory.Region;
+import redoubt.x86.Feature;
 
 /**
  * Address translation of one processor: paging (SDM vol. 3A chapter 4), the software TLB, and the slow path of every memory
@@ -170,6 +171,7 @@ public final class Mmu {
             }
             if ((entry & reserved) != 0
                     || level == 4 && (entry & LARGE) != 0
+                    || level == 3 && (entry & LARGE) != 0 && !c.model.has(Feature.PAGES_1G)
                     || !longMode && (entry & 0x7FF0_0000_0000_0000L) != 0) {
                 throw fault(linear, access, user, 1 | 8);
             }

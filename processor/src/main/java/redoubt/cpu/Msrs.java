@@ -46,6 +46,12 @@ public final class Msrs {
     /** FEATURE_CONTROL: SGX. */
     public static final long SGX_ENABLE = 1 << 18;
 
+    private static final int X2APIC_FIRST = 0x800;
+    private static final int X2APIC_LAST = 0x8FF;
+
+    /** APIC_BASE: EXTD. */
+    private static final long X2APIC_ENABLE = 1 << 10;
+
     /** EFER bits. */
     private static final long LME = 1 << 8;
 
@@ -220,12 +226,22 @@ public final class Msrs {
     }
 
     private static boolean isApic(int index) {
-        return index == APIC_BASE || index == TSC_DEADLINE || index >= 0x800 && index <= 0x8FF;
+        return index == APIC_BASE || index == TSC_DEADLINE || index >= X2APIC_FIRST && index <= X2APIC_LAST;
+    }
+
+    /** #GP(0) for a register of the local APIC that the model has not, before the APIC is asked. */
+    private void checkApic(int index) {
+        boolean exists =
+                index == APIC_BASE || c.model.has(index == TSC_DEADLINE ? Feature.TSC_DEADLINE : Feature.X2APIC);
+        if (!exists) {
+            throw c.generalProtection(0);
+        }
     }
 
     /** RDMSR, privilege apart. Throws #GP(0) for an absent register. */
     public long read(int index) {
         if (isApic(index)) {
+            checkApic(index);
             try {
                 return c.apic.readMsr(index);
             } catch (MsrFault absent) {
@@ -242,6 +258,10 @@ public final class Msrs {
     /** WRMSR, privilege apart. Throws #GP(0) before any change when the register or a value does not exist. */
     public void write(int index, long value) {
         if (isApic(index)) {
+            checkApic(index);
+            if (index == APIC_BASE && (value & X2APIC_ENABLE) != 0 && !c.model.has(Feature.X2APIC)) {
+                throw c.generalProtection(0);
+            }
             try {
                 c.apic.writeMsr(index, value);
             } catch (MsrFault refused) {

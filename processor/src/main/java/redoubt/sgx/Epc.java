@@ -3,6 +3,7 @@ package redoubt.sgx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
+import redoubt.memory.HostMemory;
 
 /**
  * The Enclave Page Cache and its map: the pages, and one EPCM entry (SDM vol. 3D table 35-27) per page in parallel arrays.
@@ -37,7 +38,7 @@ public final class Epc {
             throw new IllegalArgumentException("EPC of " + count + " pages: at least one is needed");
         }
         this.count = count;
-        pages = arena.allocate((long) PAGE * count, PAGE);
+        pages = HostMemory.allocate(arena, (long) PAGE * count);
         base = pages.address();
         bits = new int[count];
         type = new byte[count];

@@ -24,7 +24,13 @@ public final class TestCpu implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment ram = arena.allocate(RAM_BYTES, 4096);
 
-    private TestCpu() {
+    private static CpuModel withoutSgx() {
+        Set<Feature> features = EnumSet.copyOf(CpuModel.implemented());
+        features.remove(Feature.SGX);
+        return new CpuModel(features, 1);
+    }
+
+    private TestCpu(CpuModel model) {
         PhysicalMemory memory = new PhysicalMemory();
         memory.addRam(0, ram);
         Platform platform = new Platform() {
@@ -75,15 +81,18 @@ public final class TestCpu implements AutoCloseable {
             @Override
             public void cr8(int priority) {}
         };
-        Set<Feature> features = EnumSet.copyOf(CpuModel.implemented());
-        features.remove(Feature.SGX);
-        cpu = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), platform, apic);
+        cpu = new Cpu(0, model, memory, new CodeCache(), platform, apic);
         engine = new Engine(cpu);
     }
 
     /** 64-bit mode, CPL 0, paging on, interrupts off, no IDT: any fault ends in a shutdown. */
     public static TestCpu longMode() {
-        TestCpu test = new TestCpu();
+        return longMode(withoutSgx());
+    }
+
+    /** The same on a processor of this model. */
+    public static TestCpu longMode(CpuModel model) {
+        TestCpu test = new TestCpu(model);
         test.ram.set(ValueLayout.JAVA_LONG, TABLES, TABLES + 0x1000 | 7);
         test.ram.set(ValueLayout.JAVA_LONG, TABLES + 0x1000, TABLES + 0x2000 | 7);
         for (int i = 0; i < RAM_BYTES >> 21; i++) {

@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.GuestFault;
+import redoubt.cpu.Mem;
 import redoubt.cpu.Msrs;
 import redoubt.cpu.TestCpu;
 import redoubt.x86.Feature;
@@ -104,6 +105,44 @@ class MsrsAndModelTest {
             assertThat(refuses(c, 0x8C, 0)).isTrue(); // no SGX
             assertThat(c.msrs.read(Msrs.PAT)).isEqualTo(0x0007_0406_0007_0406L);
             assertThat(c.msrs.read(Msrs.MTRR_DEF_TYPE)).isEqualTo(0xC06);
+        }
+    }
+
+    @Test
+    void registersGoWithTheirFeature() {
+        EnumSet<Feature> none = EnumSet.of(Feature.SSE, Feature.SSE2);
+        try (TestCpu t = TestCpu.longMode(new CpuModel(none, 1))) {
+            Cpu c = t.cpu;
+            assertThat(refuses(c, Msrs.TSC_DEADLINE, 1)).isTrue();
+            assertThat(refuses(c, Msrs.TSC_ADJUST, 1)).isTrue();
+            assertThat(refuses(c, Msrs.TSC_AUX, 1)).isTrue();
+            assertThat(refuses(c, Msrs.APIC_BASE, 0xFEE0_0D00L)).as("x2APIC").isTrue();
+            assertThat(catchThrowableOfType(GuestFault.class, () -> c.msrs.read(0x802)).vector)
+                    .isEqualTo(13);
+            assertThat(catchThrowableOfType(GuestFault.class, () -> c.msrs.read(0x10A)).vector)
+                    .isEqualTo(13);
+        }
+    }
+
+    @Test
+    void gigabytePagesAreReservedWithoutTheFeature() {
+        for (boolean present : new boolean[] {true, false}) {
+            EnumSet<Feature> features = EnumSet.of(Feature.SSE, Feature.SSE2);
+            if (present) {
+                features.add(Feature.PAGES_1G);
+            }
+            try (TestCpu t = TestCpu.longMode(new CpuModel(features, 1))) {
+                Cpu c = t.cpu;
+                // the page tables' second level entry 1: the first GiB once more
+                t.write(0x2008, new byte[] {(byte) 0x83, 0, 0, 0, 0, 0, 0, 0});
+                c.mmu.flush();
+                GuestFault fault = catchThrowableOfType(GuestFault.class, () -> Mem.ld64(c, (1L << 30) + TestCpu.DATA));
+                assertThat(fault == null).isEqualTo(present);
+                if (fault != null) {
+                    assertThat(fault.vector).isEqualTo(14);
+                    assertThat(fault.errorCode).isEqualTo(1 | 8);
+                }
+            }
         }
     }
 
