@@ -159,7 +159,10 @@ class RandomLeavesTest {
         String name = "ENCL" + (instruction == ENCLS ? "S" : instruction == ENCLU ? "U" : "V") + " "
                 + (leaf < 0 || leaf > 0x18 ? "other" : Integer.toHexString(leaf));
         if (faulted) {
-            assertThat(vector).as("vector of leaf %d", leaf).isIn(6L, 13L, 14L);
+            // an enclave's code page may have got another content, whose instructions fault in other ways
+            assertThat(inside || vector == 6 || vector == 13 || vector == 14)
+                    .as("vector %d of leaf %d", vector, leaf)
+                    .isTrue();
             outcomes.merge(name + " #" + vector, 1L, Long::sum);
             return -1 - vector;
         }

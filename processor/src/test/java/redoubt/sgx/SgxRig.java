@@ -113,7 +113,7 @@ final class SgxRig {
         return c;
     }
 
-    private static KeyPair key() {
+    static KeyPair key() {
         try {
             KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
             generator.initialize(new RSAKeyGenParameterSpec(3072, RSAKeyGenParameterSpec.F0), new SecureRandom());
@@ -270,6 +270,10 @@ final class SgxRig {
     }
 
     static byte[] sign(byte[] measurement, long attributes, int prodId, int svn) {
+        return sign(SIGNER, measurement, attributes, prodId, svn);
+    }
+
+    static byte[] sign(KeyPair signer, byte[] measurement, long attributes, int prodId, int svn) {
         byte[] s = new byte[Sigstruct.SIZE];
         s[0] = 6;
         s[4] = (byte) 0xE1;
@@ -287,11 +291,11 @@ final class SgxRig {
         Bytes.put16(s, Sigstruct.ISVSVN, svn);
         try {
             Signature signature = Signature.getInstance("SHA256withRSA");
-            signature.initSign(SIGNER.getPrivate());
+            signature.initSign(signer.getPrivate());
             signature.update(s, 0, 128);
             signature.update(s, 900, 128);
             BigInteger value = new BigInteger(1, signature.sign());
-            BigInteger n = ((RSAPublicKey) SIGNER.getPublic()).getModulus();
+            BigInteger n = ((RSAPublicKey) signer.getPublic()).getModulus();
             BigInteger[] q1 = value.multiply(value).divideAndRemainder(n);
             BigInteger[] q2 = q1[1].multiply(value).divideAndRemainder(n);
             little(s, Sigstruct.MODULUS, n);
