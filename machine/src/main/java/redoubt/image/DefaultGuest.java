@@ -84,7 +84,7 @@ public final class DefaultGuest {
     public record Prepared(Path kernel, byte[] initramfs, String cmdline) {}
 
     /** The packages in the cache that a guest is made of. */
-    private record Parts(Path kernel, Path busybox, Map<String, byte[]> modules) {}
+    private record Parts(Path kernel, byte[] busybox, byte[] sgxLoad, Map<String, byte[]> modules) {}
 
     /**
      * Makes the guest ready, fetching what the cache lacks.
@@ -100,13 +100,7 @@ public final class DefaultGuest {
         }
         Parts parts = parts(options);
         GuestInit.insert(run, parts.modules());
-        byte[] busybox;
-        try {
-            busybox = Files.readAllBytes(parts.busybox());
-        } catch (IOException e) {
-            throw new ImageException(parts.busybox() + ": cannot be read: " + e.getMessage(), e);
-        }
-        Initramfs base = GuestInit.base(busybox);
+        Initramfs base = GuestInit.base(parts.busybox()).file(GuestTools.SGX_LOAD, 0755, parts.sgxLoad());
         byte[] initramfs = Initramfs.concatenated(base.toByteArray(), run.toByteArray(base));
         return new Prepared(parts.kernel(), initramfs, GuestInit.cmdline(options.verbose()));
     }
@@ -127,8 +121,9 @@ public final class DefaultGuest {
                     archive.refresh();
                 }
                 Path kernel = options.kernel() != null ? options.kernel() : kernel(archive, options);
-                Path busybox = extracted(archive, options, BUSYBOX, "bin/busybox", "usr/bin/busybox");
-                Parts parts = new Parts(kernel, busybox, modules(archive, options.modules()));
+                byte[] busybox = read(extracted(archive, options, BUSYBOX, "bin/busybox", "usr/bin/busybox"));
+                byte[] sgxLoad = GuestTools.sgxLoad(archive, options.cache(), options.progress(), kernel, busybox);
+                Parts parts = new Parts(kernel, busybox, sgxLoad, modules(archive, options.modules()));
                 archive.keep();
                 return parts;
             } catch (ImageException e) {
@@ -138,6 +133,14 @@ public final class DefaultGuest {
                         e);
             }
         });
+    }
+
+    private static byte[] read(Path file) {
+        try {
+            return Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw new ImageException(file + ": cannot be read: " + e.getMessage(), e);
+        }
     }
 
     private static DebianArchive archive(@Nullable String mirror, ImageCache cache, Progress progress) {

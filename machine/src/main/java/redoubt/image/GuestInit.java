@@ -137,7 +137,8 @@ public final class GuestInit {
         }
     }
 
-    private static byte[] resource(String name) {
+    /** A file of this room that is not Java. */
+    static byte[] resource(String name) {
         try (InputStream in = GuestInit.class.getResourceAsStream(name)) {
             if (in == null) {
                 throw new IllegalStateException("the resource " + name + " is missing from redoubt.machine");
