@@ -23,6 +23,17 @@ public sealed interface VmExit {
     /** A fault while a double fault was delivered: the processor has stopped (KVM_EXIT_SHUTDOWN). */
     record Shutdown(String state) implements VmExit {}
 
+    /** {@link Vcpu#interrupt} (KVM_EXIT_INTR). */
+    record Interrupted() implements VmExit {
+        static final Interrupted INSTANCE = new Interrupted();
+    }
+
+    /**
+     * Memory that the host cannot provide, as EPC when the pool is exhausted (KVM_EXIT_MEMORY_FAULT). The instruction has not
+     * happened; running again tries again.
+     */
+    record MemoryFault(long guestPhysical, long bytes, String message) implements VmExit {}
+
     /** What the guest did is not implemented, or a bug of ours: never computed on (KVM_EXIT_INTERNAL_ERROR). */
     record InternalError(String message) implements VmExit {}
 }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.Msrs;
+import redoubt.hypervisor.Vcpu;
 import redoubt.x86.Feature;
 
 /**
@@ -45,14 +46,15 @@ public record LaunchControl(List<Long> hash, boolean locked) {
     }
 
     /** Sets a processor's registers as firmware does before it starts the operating system. */
-    public void leaveIn(Msrs msrs, CpuModel model) {
+    public void leaveIn(Vcpu vcpu) {
+        CpuModel model = vcpu.cpu().model;
         boolean flexible = model.has(Feature.SGX_LC) && model.has(Feature.SGX1);
         if (flexible) {
             for (int i = 0; i < hash.size(); i++) {
-                msrs.set(Msrs.SGX_LE_PUBKEY_HASH0 + i, hash.get(i));
+                vcpu.msr(Msrs.SGX_LE_PUBKEY_HASH0 + i, hash.get(i));
             }
         }
-        msrs.set(
+        vcpu.msr(
                 Msrs.FEATURE_CONTROL,
                 Msrs.LOCK
                         | (model.has(Feature.VMX) ? Msrs.VMX_ENABLE : 0)

@@ -14,6 +14,9 @@ import redoubt.cpu.CpuGeneration;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.Platform;
 import redoubt.cpu.Reset;
+import redoubt.hypervisor.Capability;
+import redoubt.hypervisor.HostSgx;
+import redoubt.hypervisor.ProvisionHandle;
 import redoubt.hypervisor.Vcpu;
 import redoubt.hypervisor.VirtualEpc;
 import redoubt.hypervisor.Vm;
@@ -166,19 +169,21 @@ public final class Machine implements AutoCloseable {
             }
         });
         CpuModel model = model(setup.cpu(), layout);
-        SgxPackage sgx = model.has(Feature.SGX1) ? sgxPackage(model) : null;
-        this.vm = new Vm(model, new Wires(), sgx);
+        HostSgx host = model.has(Feature.SGX1) ? new HostSgx(sgxPackage(model), model.has(Feature.SGX_LC), true) : null;
+        this.vm = new Vm(model, new Wires(), host);
         mapMemory();
-        if (sgx != null) {
-            mapEpc(sgx.epc());
-        }
-        if (setup.sgx().provisioning()) {
-            vm.allowProvisionKey();
+        if (host != null) {
+            mapEpc(host);
+            if (setup.sgx().provisioning()) {
+                try (ProvisionHandle provision = host.openProvision()) {
+                    vm.enableCapability(Capability.SGX_ATTRIBUTE, provision);
+                }
+            }
         }
         for (int i = 0; i < pins.size(); i++) {
-            Cpu cpu = vm.createVcpu(config.apicIds().get(i), board.lapic(i)).cpu();
-            pins.get(i).cpu = cpu;
-            setup.sgx().launchControl().leaveIn(cpu.msrs, model);
+            Vcpu vcpu = vm.createVcpu(config.apicIds().get(i), board.lapic(i));
+            pins.get(i).cpu = vcpu.cpu();
+            setup.sgx().launchControl().leaveIn(vcpu);
         }
         this.turns = new Turns(vm.vcpus(), clock, virtual);
         clock.whenEarlier(() -> turns.current().kick());
@@ -207,10 +212,10 @@ public final class Machine implements AutoCloseable {
         return new SgxPackage(epc, SgxCapabilities.of(model), root.bytes(), boot);
     }
 
-    private void mapEpc(Epc pool) {
+    private void mapEpc(HostSgx host) {
         List<MemoryLayout.Range> places = layout.epcSections();
         for (int i = 0; i < places.size(); i++) {
-            VirtualEpc region = new VirtualEpc(pool, places.get(i).lengthBytes());
+            VirtualEpc region = host.openVirtualEpc(places.get(i).lengthBytes());
             if (setup.sgx().sections().get(i).prefault()) {
                 for (long offset = 0; offset < region.bytes(); offset += PAGE) {
                     region.page(offset);
@@ -326,8 +331,10 @@ public final class Machine implements AutoCloseable {
             }
             switch (turns.next()) {
                 case null -> idle();
-                case VmExit.Budget _, VmExit.Pause _, VmExit.Halt _ -> {}
+                case VmExit.Budget _, VmExit.Pause _, VmExit.Halt _, VmExit.Interrupted _ -> {}
                 case VmExit.Shutdown(String state) -> finish(End.SHUTDOWN, state);
+                case VmExit.MemoryFault(long at, long _, String message) ->
+                    finish(End.INTERNAL_ERROR, String.format("%s, for guest-physical 0x%x", message, at));
                 case VmExit.InternalError(String message) -> finish(End.INTERNAL_ERROR, message);
             }
             if (System.nanoTime() - start > limitNanos || clock.nanos() > limitNanos) {

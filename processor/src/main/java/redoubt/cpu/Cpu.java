@@ -143,6 +143,8 @@ public final class Cpu {
     public final Msrs msrs;
     public LocalApic apic;
     public EnclaveUnit enclave = EnclaveUnit.NONE;
+    /** Asked before each access to a device's registers in memory, which a hypervisor has to emulate. */
+    public DeviceAccess deviceAccess = DeviceAccess.ALLOWED;
 
     private final GuestFault fault = new GuestFault();
 
@@ -225,7 +227,14 @@ public final class Cpu {
         fault.errorCode = errorCode;
         fault.address = 0;
         fault.nonCanonical = false;
+        fault.afterExit = false;
         return fault;
+    }
+
+    /** An exception that a hypervisor injects at a VM exit: one incident to enclave mode has left the enclave first. */
+    public GuestFault afterExit(GuestFault injected) {
+        injected.afterExit = true;
+        return injected;
     }
 
     public GuestFault divideError() {

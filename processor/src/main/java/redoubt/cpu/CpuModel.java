@@ -46,6 +46,8 @@ public final class CpuModel {
     private final int processors;
     private final CpuGeneration generation;
     private final List<EpcSection> epc;
+    private final int enclaveSizes;
+    private final long xfrm;
 
     /**
      * A model with these features. Those that need another are dropped with it, as AVX2 without AVX.
@@ -59,10 +61,16 @@ public final class CpuModel {
 
     /** A model that gives itself out for a processor of this generation, with these features. */
     public CpuModel(CpuGeneration generation, Set<Feature> features, int processors) {
-        this(generation, Feature.closed(features), processors, List.of());
+        this(generation, Feature.closed(features), processors, List.of(), ENCLAVE_SIZES, -1);
     }
 
-    private CpuModel(CpuGeneration generation, Set<Feature> features, int processors, List<EpcSection> epc) {
+    private CpuModel(
+            CpuGeneration generation,
+            Set<Feature> features,
+            int processors,
+            List<EpcSection> epc,
+            int enclaveSizes,
+            long xfrm) {
         if (processors < 1 || processors > 128) {
             throw new IllegalArgumentException(processors + " processors: 1 to 128 are possible");
         }
@@ -70,23 +78,35 @@ public final class CpuModel {
         this.features = features;
         this.processors = processors;
         this.epc = epc;
+        this.enclaveSizes = enclaveSizes;
+        this.xfrm = xfrm;
     }
 
     /** The same model with these sections of EPC in leaf 0x12. */
     public CpuModel withEpc(List<EpcSection> sections) {
-        return new CpuModel(generation, features, processors, List.copyOf(sections));
+        return new CpuModel(generation, features, processors, List.copyOf(sections), enclaveSizes, xfrm);
+    }
+
+    /**
+     * The same model with narrower limits for enclaves than its processor has.
+     *
+     * @param sizes leaf 0x12, sub-leaf 0, EDX
+     * @param components of XFRM, leaf 0x12, sub-leaf 1, EDX:ECX; those that XCR0 cannot have stay out
+     */
+    public CpuModel withEnclaveLimits(int sizes, long components) {
+        return new CpuModel(generation, features, processors, epc, sizes, components);
     }
 
     /** The same model, this many of it. */
     public CpuModel withProcessors(int count) {
-        return new CpuModel(generation, features, count, epc);
+        return new CpuModel(generation, features, count, epc, enclaveSizes, xfrm);
     }
 
     /** The same model without the features that {@code shown} lacks, and what needs them. */
     public CpuModel limitedTo(Set<Feature> shown) {
         EnumSet<Feature> both = EnumSet.copyOf(features);
         both.retainAll(shown);
-        return new CpuModel(generation, Feature.closed(both), processors, epc);
+        return new CpuModel(generation, Feature.closed(both), processors, epc, enclaveSizes, xfrm);
     }
 
     /** What a model can present: the features whose whole behaviour is implemented. */
@@ -217,7 +237,12 @@ public final class CpuModel {
 
     /** Bits of XFRM that an enclave may have: leaf 0x12, sub-leaf 1, EDX:ECX. */
     public long xfrmAllowed() {
-        return xcr0Allowed() | 3;
+        return xcr0Allowed() & xfrm | 3;
+    }
+
+    /** Leaf 0x12, sub-leaf 0, EDX: log2 of the sizes that enclaves must stay below. */
+    public int enclaveSizes() {
+        return enclaveSizes;
     }
 
     // ---- the XSAVE area, leaf 0xD
@@ -377,7 +402,7 @@ public final class CpuModel {
     /** SDM vol. 3D section 34.7.2; what is a feature's bit comes from its row. */
     private void sgx(int subLeaf, int[] registers) {
         if (subLeaf == 0) {
-            registers[EDX] = ENCLAVE_SIZES;
+            registers[EDX] = enclaveSizes;
         } else if (subLeaf == 1) {
             registers[ECX] = (int) xfrmAllowed();
             registers[EDX] = (int) (xfrmAllowed() >>> 32);

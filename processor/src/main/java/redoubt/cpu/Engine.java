@@ -3,6 +3,7 @@ package redoubt.cpu;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import redoubt.cpu.gen.Interpreter;
+import redoubt.memory.MemoryFaultException;
 import redoubt.x86.Op;
 
 /** Runs one processor: blocks of decoded instructions, and between them the events. */
@@ -33,6 +34,7 @@ public final class Engine {
      *
      * @throws UnimplementedException for an instruction or situation this processor does not implement; the message names RIP
      *     and bytes
+     * @throws MemoryFaultException for an access that cannot be served now; RIP is at its instruction
      */
     public Stop run(long budget) {
         long end = c.instructions + budget;
@@ -169,6 +171,9 @@ public final class Engine {
                 int vector = fault.vector; // the one GuestFault may be filled anew below
                 int errorCode = fault.errorCode;
                 long address = fault.address;
+                if (fault.afterExit && c.enclave.inEnclave()) {
+                    c.enclave.asynchronousExit(c, -1, -1, 0);
+                }
                 if (fault.nonCanonical && ran != null && (ran.ops[firstWord(ran, start)] & Op.STACK) != 0) {
                     vector = 12;
                 }
@@ -177,6 +182,13 @@ public final class Engine {
                 return false;
             } catch (Resync resync) {
                 rewind(Objects.requireNonNull(page), start, linearPage, before);
+            } catch (MemoryFaultException e) {
+                if (running) {
+                    rewind(Objects.requireNonNull(page), start, linearPage, before);
+                } else {
+                    c.rip = rip;
+                }
+                throw e;
             } catch (UnimplementedException e) {
                 if (running) {
                     rewind(Objects.requireNonNull(page), start, linearPage, before);

@@ -15,6 +15,8 @@ public final class GuestFault extends RuntimeException {
     public long address;
     /** For #GP that becomes #SS when the instruction's operand is addressed through the stack segment. */
     public boolean nonCanonical;
+    /** Injected by a hypervisor after a VM exit: an enclave has been left by then, and its SSA frame names no vector. */
+    public boolean afterExit;
 
     GuestFault() {
         super(null, null, false, false);

@@ -352,6 +352,7 @@ public final class Mmu {
         if (device == null || device.mmio() == null) {
             return size == 8 ? -1L : (1L << size * 8) - 1;
         }
+        c.deviceAccess.before(c);
         return device.mmio().read(mmioOffset, size);
     }
 
@@ -393,6 +394,7 @@ public final class Mmu {
         }
         Region device = mmio;
         if (device != null && device.mmio() != null) {
+            c.deviceAccess.before(c);
             device.mmio().write(mmioOffset, size, value);
         }
     }

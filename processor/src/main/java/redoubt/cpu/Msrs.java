@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import redoubt.x86.Feature;
 
 /**
@@ -154,6 +155,21 @@ public final class Msrs {
     private static final int[] INDICES =
             Arrays.stream(ROWS).mapToInt(Msr::index).toArray();
 
+    /** A hypervisor's handlers of RDMSR and WRMSR, where its MSR bitmaps (SDM vol. 3C 24.6.9) make these instructions exit. */
+    public interface Intercept {
+        /** Whether the register is the hypervisor's. */
+        boolean handles(int index);
+
+        /** RDMSR; may throw #GP(0). */
+        long read(int index);
+
+        /** WRMSR; may throw #GP(0). */
+        void write(int index, long value);
+    }
+
+    /** The hypervisor's handlers, if there is one. {@link #get} and {@link #set} are the processor's own and not asked. */
+    public @Nullable Intercept intercept;
+
     private final Cpu c;
     private final long[] values = new long[ROWS.length];
     private final boolean[] present = new boolean[ROWS.length];
@@ -240,6 +256,9 @@ public final class Msrs {
 
     /** RDMSR, privilege apart. Throws #GP(0) for an absent register. */
     public long read(int index) {
+        if (intercept != null && intercept.handles(index)) {
+            return intercept.read(index);
+        }
         if (isApic(index)) {
             checkApic(index);
             try {
@@ -257,6 +276,10 @@ public final class Msrs {
 
     /** WRMSR, privilege apart. Throws #GP(0) before any change when the register or a value does not exist. */
     public void write(int index, long value) {
+        if (intercept != null && intercept.handles(index)) {
+            intercept.write(index, value);
+            return;
+        }
         if (isApic(index)) {
             checkApic(index);
             if (index == APIC_BASE && (value & X2APIC_ENABLE) != 0 && !c.model.has(Feature.X2APIC)) {

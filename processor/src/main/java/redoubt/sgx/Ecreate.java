@@ -9,6 +9,7 @@ import static redoubt.sgx.Operands.linear;
 import static redoubt.sgx.Operands.register;
 import static redoubt.sgx.Operands.require;
 
+import org.jspecify.annotations.Nullable;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.EnclaveUnit;
 
@@ -17,6 +18,15 @@ final class Ecreate {
     private Ecreate() {}
 
     static void execute(SgxUnit u, Cpu c) {
+        create(u, c, null);
+    }
+
+    /**
+     * The leaf.
+     *
+     * @param source the SECS to be, from a hypervisor that has looked at it; null: it is read from the guest's memory
+     */
+    static void create(SgxUnit u, Cpu c, byte @Nullable [] source) {
         Epc epc = u.epc;
         long infoEa = register(c, RBX);
         long target = register(c, RCX);
@@ -34,7 +44,11 @@ final class Ecreate {
             throw epcFault(c, targetLinear, EnclaveUnit.WRITE);
         }
         long secs = epc.host(page);
-        Operands.copyIn(c, linear(c, info.srcpge(), 4096), secs, 4096);
+        if (source == null) {
+            Operands.copyIn(c, linear(c, info.srcpge(), 4096), secs, 4096);
+        } else {
+            Host.put(secs, source);
+        }
         check(u, c, secs);
         Host.put64(secs + Secs.EID, u.platform.takeEid());
         Host.put64(secs + Secs.EPOCH, 1);

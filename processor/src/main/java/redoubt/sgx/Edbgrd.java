@@ -40,8 +40,12 @@ final class Edbgrd {
             return;
         }
         require(c, epc.type(page) != PageType.TCS || offset < Tcs.RESERVED);
-        require(c, (Host.get64(epc.host(epc.secs(page)) + Secs.ATTRIBUTES) & Attributes.DEBUG) != 0);
+        require(c, debug(epc, page));
         c.r[RBX] = wide ? Host.get64(host) : Host.get32(host) & 0xFFFF_FFFFL;
         SgxUnit.result(c, ErrorCode.SUCCESS);
+    }
+    /** Whether a page belongs to a debug enclave. */
+    static boolean debug(Epc epc, int page) {
+        return (Host.get64(epc.host(epc.secs(page)) + Secs.ATTRIBUTES) & Attributes.DEBUG) != 0;
     }
 }

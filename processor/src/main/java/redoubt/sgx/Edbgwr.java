@@ -34,7 +34,7 @@ final class Edbgwr {
         int offset = (int) targetLinear & 4095;
         long host = epc.host(page) + offset;
         require(c, epc.type(page) != PageType.TCS || (offset & 0xFF8) == Tcs.FLAGS);
-        require(c, (Host.get64(epc.host(epc.secs(page)) + Secs.ATTRIBUTES) & Attributes.DEBUG) != 0);
+        require(c, Edbgrd.debug(epc, page));
         if (wide) {
             Host.put64(host, c.r[RBX]);
         } else {

@@ -188,6 +188,22 @@ public final class Epc {
         bits[page] = 0;
     }
 
+    /** An EPCM entry, as the host keeps it with a page that it has taken from a guest. */
+    record Entry(int bits, byte type, int secs, long address, long epoch) {}
+
+    Entry entry(int page) {
+        return new Entry(bits[page], type[page], secs[page], address[page], epoch[page]);
+    }
+
+    /** Fills an entry as it was elsewhere; that of a SECS names its new place. */
+    void restore(int page, Entry entry) {
+        bits[page] = entry.bits;
+        type[page] = entry.type;
+        secs[page] = entry.type == PageType.SECS ? page : entry.secs;
+        address[page] = entry.address;
+        epoch[page] = entry.epoch;
+    }
+
     /**
      * Makes a page invalid whatever its state, as the loss of power does; for the end of a VM. Counts of a surviving SECS
      * are not kept.

@@ -24,7 +24,8 @@ final class Eremove {
         }
     }
 
-    private static int code(Epc epc, int page) {
+    /** The leaf on an EPC page, whoever executes it. */
+    static int code(Epc epc, int page) {
         if (!epc.valid(page)) {
             return ErrorCode.SUCCESS;
         }

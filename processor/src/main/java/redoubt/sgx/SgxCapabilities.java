@@ -46,7 +46,7 @@ public record SgxCapabilities(int features, int miscselect, int sizes, long attr
         return new SgxCapabilities(
                 model.featureBits(LEAF, 0, CpuidBit.EAX),
                 model.featureBits(LEAF, 0, CpuidBit.EBX),
-                CpuModel.ENCLAVE_SIZES,
+                model.enclaveSizes(),
                 model.featureBits(LEAF, 1, CpuidBit.EAX) & 0xFFFF_FFFFL,
                 model.xfrmAllowed());
     }

@@ -149,6 +149,25 @@ public final class SgxUnit implements EnclaveUnit {
                         || leaf == EUPDATESVN && capabilities.has(SgxCapabilities.EUPDATESVN));
     }
 
+    /** ECREATE as a hypervisor executes it for a guest: with its own copy of the SECS, which nobody can change any more. */
+    public void ecreate(Cpu c, byte[] secs) {
+        synchronized (platform) {
+            Ecreate.create(this, c, secs);
+        }
+    }
+
+    /** Whether the processor is inside an enclave and works with this EPC page without asking the EPCM again. */
+    public boolean holds(int page) {
+        if (!enclaveMode) {
+            return false;
+        }
+        boolean held = page == secs || page == tcs || epc.host(page) == (frame.gpr & -Epc.PAGE);
+        for (long host : frame.xsave) {
+            held |= host == epc.host(page);
+        }
+        return held;
+    }
+
     @Override
     public void enclu(Cpu c) {
         checkMode(c);

@@ -80,7 +80,8 @@ final class SgxRig {
     }
 
     private SgxRig(CpuModel model, SgxCapabilities capabilities, String boot) {
-        platform = new SgxPackage(epc, capabilities, "root".getBytes(StandardCharsets.UTF_8), boot.getBytes(StandardCharsets.UTF_8));
+        platform = new SgxPackage(
+                epc, capabilities, "root".getBytes(StandardCharsets.UTF_8), boot.getBytes(StandardCharsets.UTF_8));
         this.model = model;
         memory.addRam(0, ram);
         memory.addEpc(EPC, (EPC_PAGES + 1) * 4096L, offset -> offset >> 12 < EPC_PAGES ? (int) (offset >> 12) : -1);

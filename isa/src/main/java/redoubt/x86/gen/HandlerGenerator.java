@@ -145,8 +145,8 @@ public final class HandlerGenerator {
             String index = n == 64 ? "r[A]" : n == 32 ? "(long) (int) r[A]" : "(long) (short) r[A]";
             line(
                     out,
-                    "ea += (" + index.replace("A", "(int) (op >>> 12) & 31") + " >> "
-                            + Integer.numberOfTrailingZeros(n) + ") * " + n / 8 + ";");
+                    "ea += (" + index.replace("A", "(int) (op >>> 12) & 31") + " >> " + Integer.numberOfTrailingZeros(n)
+                            + ") * " + n / 8 + ";");
         }
         List<Argument> arguments = new ArrayList<>();
         arguments.add(new Argument("c"));
@@ -205,9 +205,7 @@ public final class HandlerGenerator {
                 line(
                         out,
                         writeRegister(
-                                field(destination, kind),
-                                kind.size(),
-                                kind.size() == 64 ? "value" : "(int) value"));
+                                field(destination, kind), kind.size(), kind.size() == 64 ? "value" : "(int) value"));
             }
             return out.toString();
         }
@@ -248,11 +246,7 @@ public final class HandlerGenerator {
                             + ";");
         } else if (row.operands.size() == 1) {
             String value = test + " ? 1 : 0";
-            line(
-                    out,
-                    kind.memory()
-                            ? "Mem.st8(c, ea, " + value + ");"
-                            : writeRegister(field(first, kind), 8, value));
+            line(out, kind.memory() ? "Mem.st8(c, ea, " + value + ");" : writeRegister(field(first, kind), 8, value));
         } else {
             line(out, type(first, kind) + " value = " + read(row.operands.get(1), kind) + ";");
             String a = field(first, kind);
