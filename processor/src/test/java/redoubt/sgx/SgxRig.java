@@ -275,6 +275,10 @@ final class SgxRig {
     }
 
     static byte[] sign(KeyPair signer, byte[] measurement, long attributes, int prodId, int svn) {
+        return sign(signer, measurement, attributes, 3, prodId, svn);
+    }
+
+    private static byte[] sign(KeyPair signer, byte[] measurement, long attributes, long xfrm, int prodId, int svn) {
         byte[] s = new byte[Sigstruct.SIZE];
         s[0] = 6;
         s[4] = (byte) 0xE1;
@@ -284,7 +288,7 @@ final class SgxRig {
         Bytes.put32(s, Sigstruct.EXPONENT, 3);
         Bytes.put32(s, Sigstruct.MISCMASK, -1);
         Bytes.put64(s, Sigstruct.ATTRIBUTES, attributes);
-        Bytes.put64(s, Sigstruct.ATTRIBUTES + 8, 3);
+        Bytes.put64(s, Sigstruct.ATTRIBUTES + 8, xfrm);
         Bytes.put64(s, Sigstruct.ATTRIBUTEMASK, -1);
         Bytes.put64(s, Sigstruct.ATTRIBUTEMASK + 8, -1);
         System.arraycopy(measurement, 0, s, Sigstruct.ENCLAVEHASH, 32);
@@ -336,7 +340,12 @@ final class SgxRig {
      * data at 0x3000 (4), RX code at 0x4000 (5), a second TCS at 0x5000 with SSA at 0x6000 (6, 7).
      */
     SgxRig standardEnclave(long attributes) {
-        byte[] s = buildEnclave(attributes);
+        return standardEnclave(attributes, 3);
+    }
+
+    /** The same with another XFRM than x87 and SSE. */
+    SgxRig standardEnclave(long attributes, long xfrm) {
+        byte[] s = buildEnclave(attributes, xfrm);
         long code = einit(0, s);
         if (code != 0) {
             throw new IllegalStateException("EINIT gave " + code);
@@ -346,8 +355,14 @@ final class SgxRig {
 
     /** The same, not initialized; returns a SIGSTRUCT that will do, of a signer that may launch. */
     byte[] buildEnclave(long attributes) {
+        return buildEnclave(attributes, 3);
+    }
+
+    private byte[] buildEnclave(long attributes, long xfrm) {
         byte[] zero = new byte[4096];
-        ecreate(0, secs(attributes));
+        byte[] secs = secs(attributes);
+        Bytes.put64(secs, Secs.XFRM, xfrm);
+        ecreate(0, secs);
         eadd(0, 1, 0, 0x100, tcs(0x1000, 2, 0x4000));
         eadd(0, 2, 0x1000, 0x203, zero);
         eadd(0, 3, 0x2000, 0x203, zero);
@@ -359,7 +374,9 @@ final class SgxRig {
             eextend(0, i);
             map((i - 1) * 4096L, i);
         }
-        byte[] s = sign(0, attributes);
+        byte[] s = xfrm == 3
+                ? sign(0, attributes)
+                : sign(SIGNER, Measurement.load(epc.host(0)).digest(), attributes, xfrm, 0, 3);
         launchKey(s);
         return s;
     }
