@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "sgx",
         description = "Look at the SGX of a processor, and at enclave files.",
-        subcommands = {SgxInfoCommand.class, SgxMeasureCommand.class, SgxDumpCommand.class},
+        subcommands = {SgxInfoCommand.class, SgxMeasureCommand.class, SgxDumpCommand.class, SgxSignCommand.class},
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true)
 final class SgxCommand implements Runnable {

@@ -6,13 +6,18 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyPairGenerator;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.security.spec.RSAKeyGenParameterSpec;
+import java.util.Base64;
 import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -160,6 +165,50 @@ class SgxCommandTest {
 
         assertThat(ran.out()).contains("SGX_INVALID_SIG_STRUCT");
         assertThat(ran.status()).isEqualTo(1);
+    }
+
+    private Path key(int bits, BigInteger exponent) throws GeneralSecurityException, IOException {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+        generator.initialize(new RSAKeyGenParameterSpec(bits, exponent));
+        byte[] pkcs8 = generator.generateKeyPair().getPrivate().getEncoded();
+        String body = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(pkcs8);
+        return Files.writeString(
+                folder.resolve("key.pem"), "-----BEGIN PRIVATE KEY-----\n" + body + "\n-----END PRIVATE KEY-----\n");
+    }
+
+    @Test
+    void whatSignMakesMeasureFindsGood() throws GeneralSecurityException, IOException {
+        String file = Files.write(folder.resolve("a.sgxs"), stream()).toString();
+        String key = key(3072, RSAKeyGenParameterSpec.F0).toString();
+        String sig = folder.resolve("a.sig").toString();
+
+        Ran signed = run("sgx", "sign", file, "--key", key, "--out", sig, "--isvsvn", "7", "--date", "20260131");
+        Ran dumped = run("sgx", "dump", file, "--css", sig);
+
+        assertThat(signed.err()).isEmpty();
+        assertThat(dumped.out())
+                .contains("Signature       good", "ISVSVN        7", "Date          20260131", hash(stream()));
+        assertThat(dumped.status()).isZero();
+    }
+
+    @Test
+    void keyThatEinitDoesNotKnowIsRefused() throws GeneralSecurityException, IOException {
+        String file = Files.write(folder.resolve("a.sgxs"), stream()).toString();
+        String key = key(2048, RSAKeyGenParameterSpec.F4).toString();
+
+        Ran ran = run(
+                "sgx",
+                "sign",
+                file,
+                "--key",
+                key,
+                "--out",
+                folder.resolve("a.sig").toString());
+
+        assertThat(ran.err())
+                .contains("an RSA key of 2048 bits with the public exponent 65537; EINIT wants 3072 bits")
+                .hasLineCount(1);
+        assertThat(ran.status()).isEqualTo(2);
     }
 
     @Test

@@ -15,6 +15,9 @@ public final class Sigstruct {
     static final int MODULUS = 128;
     static final int KEY_SIZE = 384;
     static final int EXPONENT = 512;
+    /** The only exponent that EINIT takes. */
+    static final int PUBLIC_EXPONENT = 3;
+
     static final int SIGNATURE = 516;
     static final int MISCSELECT = 900;
     static final int MISCMASK = 904;

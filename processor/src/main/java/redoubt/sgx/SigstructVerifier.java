@@ -50,11 +50,25 @@ public final class SigstructVerifier {
         return Arrays.equals(s, 0, 16, HEADER, 0, 16)
                 && (vendor == 0 || vendor == INTEL)
                 && Arrays.equals(s, Sigstruct.HEADER2, Sigstruct.HEADER2 + 16, HEADER2, 0, 16)
-                && Bytes.get32(s, Sigstruct.EXPONENT) == 3
+                && Bytes.get32(s, Sigstruct.EXPONENT) == Sigstruct.PUBLIC_EXPONENT
                 && Bytes.isZero(s, Sigstruct.RESERVED1, 84)
                 && Bytes.isZero(s, Sigstruct.CET_ATTRIBUTES, 4)
                 && Bytes.isZero(s, Sigstruct.RESERVED4, 16)
                 && Bytes.isZero(s, Sigstruct.RESERVED5, 12);
+    }
+
+    /** Writes the constants that {@link #wellFormed} looks for. */
+    static void putConstants(byte[] s) {
+        System.arraycopy(HEADER, 0, s, 0, 16);
+        System.arraycopy(HEADER2, 0, s, Sigstruct.HEADER2, 16);
+        Bytes.put32(s, Sigstruct.EXPONENT, Sigstruct.PUBLIC_EXPONENT);
+    }
+
+    /** The two parts that the signature is of, 256 bytes. */
+    static byte[] signedBytes(byte[] s) {
+        byte[] signed = Arrays.copyOf(s, 256);
+        System.arraycopy(s, Sigstruct.MISCSELECT, signed, 128, 128);
+        return signed;
     }
 
     private static BigInteger integer(byte[] s, int offset) {
@@ -68,8 +82,7 @@ public final class SigstructVerifier {
     /** The encoded message that signature^3 must equal: RFC 8017 EMSA-PKCS1-v1_5 with SHA-256. */
     private static byte[] encodedMessage(byte[] s) {
         MessageDigest digest = sha256();
-        digest.update(s, 0, 128);
-        digest.update(s, Sigstruct.MISCSELECT, 128);
+        digest.update(signedBytes(s));
         byte[] message = new byte[Sigstruct.KEY_SIZE];
         Arrays.fill(message, (byte) 0xFF);
         message[0] = 0;

@@ -3,14 +3,12 @@ package redoubt.sgx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.SecureRandom;
-import java.security.Signature;
-import java.security.interfaces.RSAPublicKey;
+import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.spec.RSAKeyGenParameterSpec;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -279,46 +277,10 @@ final class SgxRig {
     }
 
     private static byte[] sign(KeyPair signer, byte[] measurement, long attributes, long xfrm, int prodId, int svn) {
-        byte[] s = new byte[Sigstruct.SIZE];
-        s[0] = 6;
-        s[4] = (byte) 0xE1;
-        s[10] = 1;
-        byte[] header2 = {1, 1, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 1, 0, 0, 0};
-        System.arraycopy(header2, 0, s, 24, 16);
-        Bytes.put32(s, Sigstruct.EXPONENT, 3);
-        Bytes.put32(s, Sigstruct.MISCMASK, -1);
-        Bytes.put64(s, Sigstruct.ATTRIBUTES, attributes);
-        Bytes.put64(s, Sigstruct.ATTRIBUTES + 8, xfrm);
-        Bytes.put64(s, Sigstruct.ATTRIBUTEMASK, -1);
-        Bytes.put64(s, Sigstruct.ATTRIBUTEMASK + 8, -1);
-        System.arraycopy(measurement, 0, s, Sigstruct.ENCLAVEHASH, 32);
-        Bytes.put16(s, Sigstruct.ISVPRODID, prodId);
-        Bytes.put16(s, Sigstruct.ISVSVN, svn);
-        try {
-            Signature signature = Signature.getInstance("SHA256withRSA");
-            signature.initSign(signer.getPrivate());
-            signature.update(s, 0, 128);
-            signature.update(s, 900, 128);
-            BigInteger value = new BigInteger(1, signature.sign());
-            BigInteger n = ((RSAPublicKey) signer.getPublic()).getModulus();
-            BigInteger[] q1 = value.multiply(value).divideAndRemainder(n);
-            BigInteger[] q2 = q1[1].multiply(value).divideAndRemainder(n);
-            little(s, Sigstruct.MODULUS, n);
-            little(s, Sigstruct.SIGNATURE, value);
-            little(s, Sigstruct.Q1, q1[0]);
-            little(s, Sigstruct.Q2, q2[0]);
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException(e);
-        }
-        return s;
-    }
-
-    private static void little(byte[] s, int offset, BigInteger value) {
-        byte[] big = value.toByteArray();
-        for (int i = 0; i < Sigstruct.KEY_SIZE; i++) {
-            int from = big.length - 1 - i;
-            s[offset + i] = from >= 0 ? big[from] : 0;
-        }
+        var identity = new SigstructSigner.Identity(0, attributes, xfrm, -1, -1, 0, -1, prodId, svn);
+        return new SigstructSigner((RSAPrivateCrtKey) signer.getPrivate())
+                .sign(measurement, identity)
+                .bytes();
     }
 
     /** Writes the launch key hash MSRs, as Linux does before EINIT. */
