@@ -25,10 +25,11 @@ import tools.jackson.databind.json.JsonMapper;
             "Measure Redoubt beside a peer on this machine. Without NAME all are run.",
             "",
             "  boot  the default guest's kernel, from start to end, beside QEMU's TCG",
-            "  diff  every instruction on random operands against this host's processor"
+            "  diff  every instruction on random operands against this host's processor",
+            "  sgx   leaves beside the JDK's cryptography, transitions, code inside beside outside"
         })
 public final class Main implements Callable<Integer> {
-    private static final List<String> NAMES = List.of("boot", "diff");
+    private static final List<String> NAMES = List.of("boot", "diff", "sgx");
     private static final int FAILED = 125;
 
     @Parameters(paramLabel = "NAME", arity = "0..*", description = "Which; all if none is given.")
@@ -38,7 +39,7 @@ public final class Main implements Callable<Integer> {
             names = "--runs",
             paramLabel = "N",
             defaultValue = "5",
-            description = "boot: boots of each side (${DEFAULT-VALUE}).")
+            description = "boot, sgx: runs of each side (${DEFAULT-VALUE}).")
     private int runs = 5;
 
     @Option(
@@ -135,6 +136,7 @@ public final class Main implements Callable<Integer> {
     private Report run(String name) {
         return switch (name) {
             case "boot" -> BootBenchmark.run(launcher, runs, memory);
+            case "sgx" -> SgxBenchmark.run(runs);
             case "diff" -> DiffBenchmark.run(count, seed);
             default -> throw new IllegalStateException(name);
         };

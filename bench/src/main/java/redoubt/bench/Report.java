@@ -30,7 +30,7 @@ record Report(String benchmark, String ours, @Nullable String peer, List<Figure>
     String table() {
         boolean compared = peer != null;
         StringBuilder out = new StringBuilder(benchmark).append('\n');
-        String heading = String.format("%-34s %29s", "", ours + " min/median/max");
+        String heading = String.format("%-46s %29s", "", ours + " min/median/max");
         out.append(heading);
         if (compared) {
             out.append(String.format(" %29s %8s", peer + " min/median/max", "ratio"));
@@ -38,7 +38,7 @@ record Report(String benchmark, String ours, @Nullable String peer, List<Figure>
         out.append('\n');
         for (Figure figure : figures) {
             out.append(String.format(
-                    "%-34s %s",
+                    "%-46s %s",
                     figure.name + (figure.unit.isEmpty() ? "" : " [" + figure.unit + "]"), text(figure.ours)));
             Samples other = figure.peer;
             if (other != null) {
