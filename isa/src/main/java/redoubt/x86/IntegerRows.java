@@ -106,6 +106,7 @@ final class IntegerRows {
         t.row("XCHG", "90+r", "+Zv,+Av", "Move.xchg");
         t.row("NOP", "NP.90", "", "Move.nop", "norexb");
         t.row("NOP", "66.90", "", "Move.nop", "norexb");
+        t.row("NOP", "F2.90", "", "Move.nop", "norexb"); // the prefix means nothing here
         t.row("PAUSE", "F3.90", "", "Move.pause", "end", "norexb"); // with REX.B: XCHG with R8
         t.row("NOP", "0F.1F", "=Ev", "Move.nop", "raw");
         for (int opcode = 0x18; opcode <= 0x1E; opcode++) { // hint space: reserved NOPs, prefetches, ENDBR

@@ -63,8 +63,8 @@ final class BlockBuilder {
         return header;
     }
 
-    /** Builds one instruction whose bytes continue in the next page, into a page of its own. */
-    CodePage buildStraddling(long linear, int mode) {
+    /** Builds one instruction, whose bytes may continue in the next page, into a page of its own. */
+    CodePage buildAlone(long linear, int mode) {
         int offset = (int) linear & 4095;
         long first = c.mmu.hostForFetch(linear);
         if (first == 0) {
@@ -72,11 +72,14 @@ final class BlockBuilder {
         }
         int inFirst = 4096 - offset;
         MemorySegment.copy(HOST, JAVA_BYTE, first, bytes, offset, inFirst);
-        long second = c.mmu.hostForFetch(linear + inFirst);
-        for (int i = 0; i < 15; i++) {
-            bytes[4096 + i] = second == 0 ? (byte) 0xFF : HOST.get(JAVA_BYTE, second + i);
+        int status = decoder.decode(insn, bytes, offset, 4096, mode);
+        if (status == Decoder.TRUNCATED) {
+            long second = c.mmu.hostForFetch(linear + inFirst);
+            for (int i = 0; i < 15; i++) {
+                bytes[4096 + i] = second == 0 ? (byte) 0xFF : HOST.get(JAVA_BYTE, second + i);
+            }
+            status = decoder.decode(insn, bytes, offset, 4096 + 15, mode);
         }
-        int status = decoder.decode(insn, bytes, offset, 4096 + 15, mode);
         count = 0;
         lower(status, offset);
         for (int i = 0; i < count; i++) {

@@ -7,6 +7,13 @@ final class CodePage {
     /** In {@link #entry}: the instruction here continues in the next page and is decoded anew each time. */
     static final char STRADDLES = 0xFFFF;
 
+    /** Stands in for a page with an instruction breakpoint: every instruction is decoded alone, and looked at before. */
+    static final CodePage ONE_BY_ONE = new CodePage(0, 0);
+
+    static {
+        Arrays.fill(ONE_BY_ONE.entry, STRADDLES);
+    }
+
     private static final int MOST_WORDS = 0xFF00;
 
     final long host;

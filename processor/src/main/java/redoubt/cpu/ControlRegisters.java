@@ -10,6 +10,7 @@ public final class ControlRegisters {
     private static final long CR0_DEFINED = 0xE005_003FL;
     private static final long PAE = 0x20;
     private static final long PGE = 0x80;
+    private static final long DE = 8;
     private static final long PCIDE = 0x20000;
     private static final long LME = 0x100;
     private static final long LMA = 0x400;
@@ -94,6 +95,9 @@ public final class ControlRegisters {
         c.cr4 = value;
         if ((changed & (PGE | PAE | 0x10 | PCIDE | 0x100000)) != 0) {
             c.mmu.flush();
+        }
+        if ((changed & DE) != 0) {
+            c.breakpoints.changed();
         }
         c.mmu.contextChanged();
         c.leaveLoop();

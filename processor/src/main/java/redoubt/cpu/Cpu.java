@@ -114,6 +114,27 @@ public final class Cpu {
     /** Set by STI, MOV SS, POP SS: no interrupt before the next instruction has retired. */
     public boolean interruptShadow;
 
+    /** DR6 bits of a debug trap that is due once the current instruction has completed. */
+    public int debugPending;
+
+    /**
+     * Whether the current instruction is followed by a single-step trap: TF as it found it, unless the manual says otherwise
+     * of the instruction.
+     */
+    public boolean singleStep;
+
+    /** Set by MOV SS and POP SS, with {@link #interruptShadow}: no debug exception either. */
+    public boolean debugShadow;
+
+    /** Whether one instruction is executed alone, so that a debug trap can be delivered behind it. */
+    public boolean stepping = true;
+
+    /** Whether the next instruction is to be executed alone. */
+    boolean stepRequested;
+
+    /** Whether an instruction breakpoint does not count now: RF, or the shadow of MOV SS. */
+    boolean debugHeldOff;
+
     public boolean halted;
     public boolean nmiPending;
     public boolean nmiBlocked;
@@ -139,6 +160,7 @@ public final class Cpu {
     public final PhysicalMemory memory;
     public final Platform platform;
     public final CpuModel model;
+    public final Breakpoints breakpoints = new Breakpoints(this);
     public final Mmu mmu;
     public final Msrs msrs;
     public LocalApic apic;
@@ -219,6 +241,17 @@ public final class Cpu {
         }
     }
 
+    /** Thrown, goes back to the beginning of the current instruction and executes it, or its next iteration, alone. */
+    public Resync stepAlone() {
+        stepRequested = true;
+        return Resync.INSTANCE;
+    }
+
+    /** Whether a debug trap is due behind what the current instruction has done so far. */
+    public boolean trapsBehind() {
+        return stepping && (singleStep || debugPending != 0);
+    }
+
     // ---- faults: `throw cpu.generalProtection(0)`
 
     /** Any exception; {@code errorCode} -1 for none. */
@@ -228,6 +261,7 @@ public final class Cpu {
         fault.address = 0;
         fault.nonCanonical = false;
         fault.afterExit = false;
+        fault.committed = false;
         return fault;
     }
 

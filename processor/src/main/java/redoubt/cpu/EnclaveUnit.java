@@ -34,14 +34,6 @@ public interface EnclaveUnit {
         return false;
     }
 
-    /**
-     * Whether RFLAGS.TF, where it is set after the last entry or exit of an enclave, has a single-step #DB pending: not after
-     * an ERESUME that restored a frame (SDM vol. 3D, ERESUME).
-     */
-    default boolean transitionPendsSingleStep() {
-        return true;
-    }
-
     /** Whether RDTSC and RDTSCP are undefined because the processor is in an enclave and has no SGX2. */
     default boolean timeStampIllegal() {
         return false;

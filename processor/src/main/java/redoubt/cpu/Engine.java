@@ -20,6 +20,9 @@ public final class Engine {
         SHUTDOWN
     }
 
+    /** DR6.BS. */
+    private static final int SINGLE_STEP = 0x4000;
+
     private final Cpu c;
     private final BlockBuilder builder;
 
@@ -45,24 +48,46 @@ public final class Engine {
                 if (!events()) {
                     return Stop.HALTED;
                 }
-                boolean single = c.interruptShadow || (c.flags & Flags.TF) != 0;
-                boolean trap = (c.flags & Flags.TF) != 0;
-                boolean inside = c.enclave.inEnclave();
-                c.interruptShadow = false;
-                c.limit = single ? c.instructions + 1 : end;
-                boolean completed = blocks();
-                if (completed && c.enclave.inEnclave() != inside) {
-                    // an entry suppresses single-stepping, an exit takes it up again
-                    trap = (c.flags & Flags.TF) != 0 && c.enclave.transitionPendsSingleStep();
-                }
-                if (trap && completed) {
-                    c.dr[6] |= 0x4000;
-                    deliver(1, -1, 0, Interrupts.EXCEPTION);
-                }
+                debugTrap();
+                step(end);
+                debugTrap();
             }
             return c.paused ? Stop.PAUSED : Stop.BUDGET;
         } catch (TripleFault e) {
             return Stop.SHUTDOWN;
+        }
+    }
+
+    /** Executes blocks, or one instruction alone when something is to be looked at behind it. */
+    private void step(long end) {
+        c.debugHeldOff = c.debugShadow || (c.flags & Flags.RF) != 0;
+        c.singleStep = (c.flags & Flags.TF) != 0;
+        c.stepping = c.stepRequested || c.interruptShadow || c.debugHeldOff || c.singleStep;
+        c.stepRequested = false;
+        c.interruptShadow = false;
+        c.debugShadow = false;
+        c.flags &= ~(long) Flags.RF;
+        c.limit = c.stepping ? c.instructions + 1 : end;
+        boolean completed;
+        try {
+            completed = blocks();
+        } finally {
+            c.stepping = true; // the memory accesses of an event are not done a second time
+        }
+        if (!completed) {
+            c.debugPending = 0;
+        } else if (c.singleStep) {
+            c.debugPending |= SINGLE_STEP;
+        }
+    }
+
+    /** Delivers a debug trap, unless MOV SS holds it off. */
+    private void debugTrap() {
+        if (c.debugPending != 0 && !c.debugShadow) {
+            c.dr[6] = c.dr[6] & ~0xFL | c.debugPending;
+            c.debugPending = 0;
+            c.halted = false;
+            deliver(1, -1, 0, Interrupts.EXCEPTION);
         }
     }
 
@@ -141,7 +166,8 @@ public final class Engine {
                     header = builder.build(page, offset);
                 }
                 if (header == CodePage.STRADDLES) {
-                    page = builder.buildStraddling(linear, c.codeMode);
+                    c.breakpoints.instruction(linear);
+                    page = builder.buildAlone(linear, c.codeMode);
                     header = 1;
                 }
                 long[] ops = page.ops;
@@ -163,7 +189,9 @@ public final class Engine {
                 }
             } catch (GuestFault fault) {
                 CodePage ran = running ? page : null;
-                if (ran != null) {
+                if (fault.committed) {
+                    ran = null; // RIP is the new task's already
+                } else if (ran != null) {
                     rewind(ran, start, linearPage, before);
                 } else {
                     c.rip = rip;
@@ -182,6 +210,9 @@ public final class Engine {
                 return false;
             } catch (Resync resync) {
                 rewind(Objects.requireNonNull(page), start, linearPage, before);
+                if (c.stepRequested) {
+                    return true;
+                }
             } catch (MemoryFaultException e) {
                 if (running) {
                     rewind(Objects.requireNonNull(page), start, linearPage, before);

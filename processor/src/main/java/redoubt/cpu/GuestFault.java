@@ -17,6 +17,8 @@ public final class GuestFault extends RuntimeException {
     public boolean nonCanonical;
     /** Injected by a hypervisor after a VM exit: an enclave has been left by then, and its SSA frame names no vector. */
     public boolean afterExit;
+    /** Found after a task switch: RIP and all else are already the new task's. */
+    public boolean committed;
 
     GuestFault() {
         super(null, null, false, false);

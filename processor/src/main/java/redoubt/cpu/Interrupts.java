@@ -4,7 +4,7 @@ package redoubt.cpu;
  * Delivery of interrupts and exceptions through the IVT or IDT: SDM vol. 3A chapter 6, vol. 2A INT n. All checks come before
  * the first change of processor state, so that a fault during delivery finds it untouched.
  *
- * <p>Limitations: task gates and the interrupt redirection of virtual-8086 mode extensions end the run with a message.
+ * <p>Limitation: there is no interrupt redirection of virtual-8086 mode extensions, which CPUID does not announce.
  */
 public final class Interrupts {
     /** An external interrupt or NMI. */
@@ -44,8 +44,10 @@ public final class Interrupts {
     public static void deliver(Cpu c, int vector, int errorCode, long address, int kind) {
         if (kind == SOFTWARE_INT || kind == INT3 || kind == INTO) {
             attempt(c, vector, -1, kind);
+            c.singleStep = false; // TF is cleared, and with it the trap behind this instruction
             return;
         }
+        c.singleStep = false;
         int v = vector;
         int code = errorCode;
         long linear = address;
@@ -137,7 +139,11 @@ public final class Interrupts {
         }
         checkGate(c, access, gateCode, kind);
         if (type == 5) {
-            throw new UnimplementedException("task gate in the IDT, vector " + vector);
+            TaskSwitch.through(c, gate, TaskSwitch.Kind.NESTED, pushedFlags(c, vector, kind));
+            if (errorCode >= 0) {
+                TaskSwitch.pushErrorCode(c, errorCode);
+            }
+            return;
         }
         int size = (type & 8) != 0 ? 4 : 2;
         int selector = (int) (gate >>> 16) & 0xFFFF;

@@ -180,16 +180,38 @@ public final class Mem {
     // ---- vectors, to and from Cpu.x
 
     public static void ld128(Cpu c, long linear, int index) {
-        long low = ld64(c, linear);
-        long high = ld64(c, linear + 8);
+        long low = ldPart(c, linear);
+        long high = ldPart(c, linear + 8);
         c.x[index] = low;
         c.x[index + 1] = high;
     }
 
     public static void st128(Cpu c, long linear, int index) {
-        c.mmu.probeWrite(linear, 16);
-        st64(c, linear, c.x[index]);
-        st64(c, linear + 8, c.x[index + 1]);
+        if (c.tlb[((int) (linear >>> 10) & Mmu.INDEX_MASK) + 1] != (linear + 15 & -4096)) {
+            c.mmu.probeWrite(linear, 16);
+        }
+        stPart(c, linear, c.x[index]);
+        stPart(c, linear + 8, c.x[index + 1]);
+    }
+
+    /** Half an operand of 16 bytes, for which RFLAGS.AC does not count: SDM vol. 2, exceptions type 4. */
+    private static long ldPart(Cpu c, long linear) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k] == (linear + 7 & -4096)) {
+            return HOST.get(JAVA_LONG_UNALIGNED, linear + t[k + 2]);
+        }
+        return c.mmu.loadPart(linear, 8);
+    }
+
+    private static void stPart(Cpu c, long linear, long value) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k + 1] == (linear + 7 & -4096)) {
+            HOST.set(JAVA_LONG_UNALIGNED, linear + t[k + 2], value);
+        } else {
+            c.mmu.storePart(linear, 8, value);
+        }
     }
 
     public static void ldVector128(Cpu c, long linear, int index) {
@@ -247,8 +269,8 @@ public final class Mem {
     }
 
     public static void ldVector256(Cpu c, long linear, int index) {
-        long first = ld64(c, linear);
-        long second = ld64(c, linear + 8);
+        long first = ldPart(c, linear);
+        long second = ldPart(c, linear + 8);
         ld128(c, linear + 16, index + 2);
         c.x[index] = first;
         c.x[index + 1] = second;
@@ -262,7 +284,9 @@ public final class Mem {
     }
 
     public static void stVector256(Cpu c, long linear, int index) {
-        c.mmu.probeWrite(linear, 32);
+        if (c.tlb[((int) (linear >>> 10) & Mmu.INDEX_MASK) + 1] != (linear + 31 & -4096)) {
+            c.mmu.probeWrite(linear, 32);
+        }
         st128(c, linear, index);
         st128(c, linear + 16, index + 2);
     }

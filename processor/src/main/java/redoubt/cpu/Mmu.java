@@ -17,7 +17,8 @@ import redoubt.x86.Feature;
  *
  * <p>A TLB entry is four longs {read tag, write tag, addend, unused}. A tag is the page's linear address, or an odd number
  * when the access must take the slow path. There is one TLB per context (user, supervisor, supervisor with EFLAGS.AC,
- * enclave), so that a privilege change is a change of array.
+ * enclave), so that a privilege change is a change of array. While alignment is checked, and for a page with a data
+ * breakpoint, there are no entries, so that only then anybody pays for these.
  */
 public final class Mmu {
     private static final int ENTRIES = 1024;
@@ -38,6 +39,12 @@ public final class Mmu {
     private static final int DIRTY = 0x40;
     private static final int LARGE = 0x80;
     private static final long NX = 1L << 63;
+    private static final long CR0_AM = 0x40000;
+    private static final long CR0_WP = 0x10000;
+    private static final long CR4_PKE = 0x40_0000;
+    /** Error code of a page fault by protection key. */
+    private static final int PROTECTION_KEY = 0x20;
+
     private static final long ADDRESS = 0x000F_FFFF_FFFF_F000L;
 
     private final Cpu c;
@@ -46,7 +53,15 @@ public final class Mmu {
     private final long[][] fetchTags = new long[4][ENTRIES];
     private final CodePage[][] fetchPages = new CodePage[4][ENTRIES];
     private final long[] pdptes = new long[4];
+    /** Stands in for the context's TLB while alignment is checked: never filled. */
+    private final long[] noTlb = new long[ENTRIES * 4];
+
+    /** Whether a context's arrays may hold anything. */
+    private final boolean[] used = {true, true, true, true};
+
     private int context = SUPERVISOR;
+    /** Whether misaligned accesses fault: CPL 3, CR0.AM and RFLAGS.AC (SDM vol. 3A 6.15, #AC). */
+    private boolean aligned;
     /** The control bits that translations depend on, as of the last flush. */
     private long shadow;
 
@@ -54,6 +69,7 @@ public final class Mmu {
         this.c = c;
         this.code = code;
         code.register(this);
+        Arrays.fill(noTlb, INVALID);
         flush();
         c.tlb = tlbs[SUPERVISOR];
     }
@@ -70,14 +86,42 @@ public final class Mmu {
         context = c.enclave.inEnclave()
                 ? ENCLAVE
                 : c.cpl == 3 ? USER : (c.cr4 & 0x200000) != 0 && (c.flags & Flags.AC) == 0 ? SUPERVISOR : SUPERVISOR_AC;
-        c.tlb = tlbs[context];
+        used[context] = true;
+        aligned = c.cpl == 3 && (c.cr0 & CR0_AM) != 0 && (c.flags & Flags.AC) != 0;
+        c.tlb = aligned ? noTlb : tlbs[context];
     }
 
     /** Forgets all translations. */
     public void flush() {
         for (int i = 0; i < 4; i++) {
-            Arrays.fill(tlbs[i], INVALID);
-            Arrays.fill(fetchTags[i], INVALID);
+            flush(i);
+        }
+    }
+
+    private void flush(int index) {
+        if (used[index]) {
+            Arrays.fill(tlbs[index], INVALID);
+            Arrays.fill(fetchTags[index], INVALID);
+            used[index] = index == context;
+        }
+    }
+
+    /** Forgets the translations made in enclave mode, and no others. */
+    public void flushEnclave() {
+        flush(ENCLAVE);
+    }
+
+    /** Whether accesses may be gathered: nobody looks at each of them. */
+    public boolean mayGather() {
+        return !aligned && !c.breakpoints.onData();
+    }
+
+    private void checkAligned(long linear, int size) {
+        if (aligned && (linear & size - 1) != 0) {
+            if (c.longMode() && !(canonical(linear) && canonical(linear + size - 1))) {
+                throw c.nonCanonical();
+            }
+            throw c.fault(17, 0);
         }
     }
 
@@ -187,6 +231,9 @@ public final class Mmu {
             level--;
         }
         check(linear, access, user, ac, permissions, noExecute != 0);
+        if (longMode && (c.cr4 & CR4_PKE) != 0 && (permissions & USER_PAGE) != 0) {
+            checkKey(linear, access, user, (int) (entry >>> 59) & 15);
+        }
         for (int i = 0; i < depth; i++) {
             long want = i == depth - 1 && (access & EnclaveUnit.WRITE) != 0 ? ACCESSED | DIRTY : ACCESSED;
             long old = c.memory.readSystem64(entryAddresses[i]);
@@ -220,10 +267,20 @@ public final class Mmu {
         } else {
             bad = (c.cr4 & 0x200000) != 0 && !ac;
         }
-        bad |= (access & EnclaveUnit.WRITE) != 0 && (permissions & WRITABLE) == 0 && (user || (c.cr0 & 0x10000) != 0);
+        bad |= (access & EnclaveUnit.WRITE) != 0 && (permissions & WRITABLE) == 0 && (user || (c.cr0 & CR0_WP) != 0);
         bad |= (access & EnclaveUnit.FETCH) != 0 && noExecute;
         if (bad) {
             throw fault(linear, access, user, 1);
+        }
+    }
+
+    /** Protection keys of user pages, for data accesses: SDM vol. 3A 4.6.2. */
+    private void checkKey(long linear, int access, boolean user, int key) {
+        int rights = c.pkru >>> 2 * key;
+        boolean write = (access & EnclaveUnit.WRITE) != 0;
+        boolean denied = (rights & 1) != 0 || write && (rights & 2) != 0 && (user || (c.cr0 & CR0_WP) != 0);
+        if (denied && (access & EnclaveUnit.FETCH) == 0) {
+            throw fault(linear, access, user, 1 | PROTECTION_KEY);
         }
     }
 
@@ -312,7 +369,7 @@ public final class Mmu {
             code.written(hostPage, (int) host & 4095, length);
             holdsCode = code.holdsCode(hostPage);
         }
-        if (fill) {
+        if (fill && !aligned && !c.breakpoints.onData(linear)) {
             long[] t = c.tlb;
             int k = (int) (linear >>> 10) & INDEX_MASK;
             long tag = linear & -4096;
@@ -332,10 +389,15 @@ public final class Mmu {
 
     /** A load that missed the TLB. The result is zero-extended (4 bytes: sign is irrelevant to the caller). */
     long load(long linear, int size) {
-        if (((linear & 4095) + size) > 4096) {
-            return loadSplit(linear, size);
-        }
-        return loadAt(linear, size, c.cpl == 3, true);
+        checkAligned(linear, size);
+        return loadPart(linear, size);
+    }
+
+    /** Likewise, of an operand that need not be aligned whatever AC says: part of a vector. */
+    long loadPart(long linear, int size) {
+        long value = ((linear & 4095) + size) > 4096 ? loadSplit(linear, size) : loadAt(linear, size, c.cpl == 3, true);
+        c.breakpoints.data(linear, size, false);
+        return value;
     }
 
     private long loadAt(long linear, int size, boolean user, boolean fill) {
@@ -370,7 +432,14 @@ public final class Mmu {
 
     /** A store that missed the TLB. */
     void store(long linear, int size, long value) {
+        checkAligned(linear, size);
+        storePart(linear, size, value);
+    }
+
+    /** Likewise, of an operand that need not be aligned. */
+    void storePart(long linear, int size, long value) {
         boolean user = c.cpl == 3;
+        c.breakpoints.data(linear, size, true);
         if (((linear & 4095) + size) > 4096) {
             probeWrite(linear, size);
             for (int i = 0; i < size; i++) {
@@ -401,11 +470,24 @@ public final class Mmu {
 
     /** Raises the fault that a write of these bytes would raise; changes nothing but A and D bits. */
     public void probeWrite(long linear, int bytes) {
+        probeWrite(linear, bytes, Integer.bitCount(bytes) == 1 && bytes <= 8 ? bytes : 1);
+    }
+
+    /** Likewise for an operand that wants this alignment where alignment is checked. */
+    public void probeWrite(long linear, int bytes, int alignment) {
         long last = linear + bytes - 1;
+        checkAligned(linear, alignment);
         probe(linear, EnclaveUnit.WRITE);
         if ((last & -4096) != (linear & -4096)) {
             probe(last & -4096, EnclaveUnit.WRITE);
         }
+        c.breakpoints.dataAhead(linear, bytes);
+    }
+
+    /** Likewise for a write of the processor itself to a system structure. */
+    void probeSystemWrite(long linear, int bytes) {
+        walk(linear, EnclaveUnit.WRITE, false, false);
+        walk(linear + bytes - 1, EnclaveUnit.WRITE, false, false);
     }
 
     private void probe(long linear, int access) {
@@ -531,6 +613,9 @@ public final class Mmu {
             return null;
         }
         CodePage page = code.page(host & -4096, c.codeMode);
+        if (c.breakpoints.onCode(linear)) {
+            return CodePage.ONE_BY_ONE;
+        }
         pages[k] = page;
         fetchTags[context][k] = linear & -4096;
         return page;

@@ -59,7 +59,10 @@ public final class Reset {
         c.dr[6] = 0xFFFF_0FF0L;
         c.dr[7] = 0x400;
         c.cpl = 0;
+        c.breakpoints.changed();
         c.interruptShadow = false;
+        c.debugShadow = false;
+        c.debugPending = 0;
         c.halted = false;
         c.nmiPending = false;
         c.nmiBlocked = false;

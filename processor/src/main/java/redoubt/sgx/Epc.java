@@ -3,6 +3,7 @@ package redoubt.sgx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
+import java.util.concurrent.atomic.AtomicLong;
 import redoubt.memory.HostMemory;
 
 /**
@@ -31,6 +32,7 @@ public final class Epc {
     private final long[] epoch;
     private final BitSet allocated = new BitSet();
     private int nextFree;
+    private final AtomicLong generation = new AtomicLong();
 
     /** An EPC of {@code count} invalid pages. */
     public Epc(Arena arena, int count) {
@@ -163,15 +165,31 @@ public final class Epc {
         epoch[page] = value;
     }
 
+    /** Grows whenever an entry comes to permit less: translations made before are then too old for a new entry. */
+    long generation() {
+        return generation.get();
+    }
+
+    private void restrict() {
+        generation.incrementAndGet();
+    }
+
     void set(int page, int mask) {
+        if ((mask & ~(R | W | X)) != 0) {
+            restrict();
+        }
         bits[page] |= mask;
     }
 
     void clear(int page, int mask) {
+        if ((mask & (R | W | X)) != 0) {
+            restrict();
+        }
         bits[page] &= ~mask;
     }
 
     void type(int page, int pageType) {
+        restrict();
         type[page] = (byte) pageType;
     }
 
@@ -185,6 +203,7 @@ public final class Epc {
     }
 
     void invalidate(int page) {
+        restrict();
         bits[page] = 0;
     }
 
@@ -209,6 +228,7 @@ public final class Epc {
      * are not kept.
      */
     public void lose(int page) {
+        restrict();
         bits[page] = 0;
     }
 }

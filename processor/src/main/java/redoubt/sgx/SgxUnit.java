@@ -39,7 +39,6 @@ public final class SgxUnit implements EnclaveUnit {
     // ---- CREGs
 
     private boolean enclaveMode;
-    private boolean entryPendsSingleStep;
 
     /** DBGOPTIN as of the entry. */
     boolean debugOptIn;
@@ -57,6 +56,10 @@ public final class SgxUnit implements EnclaveUnit {
     Frame frame = new Frame(new long[0], 0);
 
     private long entryEpoch;
+    /** The enclave, and the EPCM's generation, for which the processor keeps translations of enclave mode. */
+    private int translatedSecs = -1;
+
+    private long translatedGeneration;
     private boolean savedTf;
     private long savedXcr0;
     private final int[] savedSelector = new int[2];
@@ -283,11 +286,6 @@ public final class SgxUnit implements EnclaveUnit {
     }
 
     @Override
-    public boolean transitionPendsSingleStep() {
-        return !enclaveMode || entryPendsSingleStep;
-    }
-
-    @Override
     public boolean timeStampIllegal() {
         return enclaveMode && !capabilities.has(SgxCapabilities.SGX2);
     }
@@ -378,7 +376,6 @@ public final class SgxUnit implements EnclaveUnit {
         tcsLinear = entry.tcsLinear();
         frame = entered;
         enclaveMode = true;
-        entryPendsSingleStep = pendsSingleStep;
         entryEpoch = Secs.enter(secsHost);
         Host.put64(tcsHost + Tcs.STATE, 1);
         Host.put64(tcsHost + Tcs.AEP, Operands.register(c, Operands.RCX));
@@ -403,7 +400,14 @@ public final class SgxUnit implements EnclaveUnit {
             savedTf = (c.flags & Flags.TF) != 0;
             c.flags &= ~(long) Flags.TF;
         }
-        c.mmu.flush();
+        c.singleStep = pendsSingleStep && (c.flags & Flags.TF) != 0;
+        // Translations of an earlier stay are as good as new ones unless an entry of the EPCM has been restricted since: then
+        // they go here, before the tracking of ETRACK could count this stay (SDM vol. 3D 36.5.3).
+        if (translatedSecs != secs || translatedGeneration != epc.generation()) {
+            c.mmu.flushEnclave();
+            translatedSecs = secs;
+            translatedGeneration = epc.generation();
+        }
         c.mmu.contextChanged();
         c.leaveLoop();
     }
@@ -426,7 +430,7 @@ public final class SgxUnit implements EnclaveUnit {
         enclaveMode = false;
         Host.put64(epc.host(tcs) + Tcs.STATE, 0);
         Secs.leave(secsHost, entryEpoch);
-        c.mmu.flush();
+        c.singleStep = (c.flags & Flags.TF) != 0;
         c.mmu.contextChanged();
         c.leaveLoop();
     }

@@ -115,6 +115,15 @@ public final class TestCpu implements AutoCloseable {
         return test;
     }
 
+    /** 32-bit protected mode, CPL 0, flat segments, paging off, no descriptor tables. */
+    public static TestCpu protectedMode() {
+        TestCpu test = new TestCpu();
+        Cpu c = test.cpu;
+        Reset.pvh(c, (int) CODE, 0);
+        c.idtLimit = 0;
+        return test;
+    }
+
     /** Writes bytes into RAM, code that has run included. */
     public TestCpu write(long address, byte[] bytes) {
         MemorySegment.copy(bytes, 0, ram, ValueLayout.JAVA_BYTE, address, bytes.length);
@@ -127,6 +136,15 @@ public final class TestCpu implements AutoCloseable {
     /** Eight bytes of RAM. */
     public long read64(long address) {
         return ram.get(ValueLayout.JAVA_LONG_UNALIGNED, address);
+    }
+
+    /** Writes an integer of one to eight bytes into RAM. */
+    public TestCpu put(long address, int bytes, long value) {
+        byte[] out = new byte[bytes];
+        for (int i = 0; i < bytes; i++) {
+            out[i] = (byte) (value >>> 8 * i);
+        }
+        return write(address, out);
     }
 
     /** Puts code at {@link #CODE} and executes that many instructions of it. */

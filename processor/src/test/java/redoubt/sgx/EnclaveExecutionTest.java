@@ -64,6 +64,40 @@ class EnclaveExecutionTest {
         assertThat(rig.load(DATA)).isEqualTo(-1);
     }
 
+    /** Sets a page table entry without telling the processor: only a flush makes it see the new one. */
+    private void mapBehindItsBack(long offset, long entry) {
+        rig.put(0x103000 + (offset >> 12) * 8, entry);
+    }
+
+    @Test
+    void entryAndExitKeepTheTranslationsOfBothSides() {
+        long outside = BASE + 0x20000;
+        c.cpl(3);
+        mapBehindItsBack(0x20000, SgxRig.SOURCE | 7);
+        rig.load(outside);
+        rig.eenter(0);
+        rig.load(DATA);
+        rig.eexit();
+        mapBehindItsBack(0x20000, 0);
+        mapBehindItsBack(0x3000, 0);
+        rig.load(outside);
+        rig.eenter(0);
+        rig.load(DATA);
+        assertThat(faultOf(() -> rig.load(outside))).isEqualTo("#PF 4 100020000"); // of this side: never translated
+    }
+
+    @Test
+    void aPageBlockedWhileNobodyIsInsideIsGoneAtTheNextEntry() {
+        c.cpl(3);
+        rig.eenter(0);
+        rig.load(DATA);
+        rig.eexit();
+        assertThat(rig.encls(9, 0, address(4), 0)).isZero(); // EBLOCK
+        c.cpl(3);
+        rig.eenter(0);
+        assertThat(faultOf(() -> rig.load(DATA))).isEqualTo("#PF 8005 100003000");
+    }
+
     @Test
     void theEpcMapForbidsWhatItDoesNotGrant() {
         rig.eenter(0);

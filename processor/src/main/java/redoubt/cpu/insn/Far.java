@@ -5,14 +5,12 @@ import redoubt.cpu.Flags;
 import redoubt.cpu.Interrupts;
 import redoubt.cpu.Mem;
 import redoubt.cpu.Segments;
+import redoubt.cpu.TaskSwitch;
 import redoubt.cpu.TransferStack;
-import redoubt.cpu.UnimplementedException;
 
 /**
  * Control transfers between segments and privilege levels: SDM vol. 2 CALL, JMP, RET, IRET, INT, SYSCALL, SYSENTER and their
  * returns; vol. 3A 5.8. Where Intel and AMD differ this is Intel.
- *
- * <p>Limitation: hardware task switches end the run with a message.
  */
 public final class Far {
     private static final int STAR = 0xC000_0081;
@@ -184,10 +182,6 @@ public final class Far {
     private static void checkGate(Cpu c, int selector, long gate) {
         int access = Segments.access(gate);
         int type = access & 0xF;
-        if (!c.longMode() && (type == 1 || type == 5 || type == 9)) {
-            throw new UnimplementedException(
-                    "task switch by a far CALL or JMP to selector 0x" + Integer.toHexString(selector));
-        }
         boolean callGate = type == 12 || type == 4 && !c.longMode();
         if (!callGate || Segments.dpl(access) < c.cpl || (selector & 3) > Segments.dpl(access)) {
             throw c.generalProtection(selector & 0xFFFC);
@@ -228,7 +222,17 @@ public final class Far {
         return descriptor;
     }
 
+    /** Whether a system descriptor leads to another task. */
+    private static boolean leadsToTask(Cpu c, long descriptor) {
+        int type = Segments.access(descriptor) & 0xF;
+        return !c.longMode() && (type == 1 || type == 5 || type == 9);
+    }
+
     private static void jumpThrough(Cpu c, int selector, long gate) {
+        if (leadsToTask(c, gate)) {
+            TaskSwitch.far(c, selector, gate, TaskSwitch.Kind.JUMP);
+            return;
+        }
         checkGate(c, selector, gate);
         long offset = gateOffset(c, selector, gate);
         int target = (int) (gate >>> 16) & 0xFFFF;
@@ -240,6 +244,10 @@ public final class Far {
     }
 
     private static void callThrough(Cpu c, int selector, long gate) {
+        if (leadsToTask(c, gate)) {
+            TaskSwitch.far(c, selector, gate, TaskSwitch.Kind.NESTED);
+            return;
+        }
         checkGate(c, selector, gate);
         long offset = gateOffset(c, selector, gate);
         int target = (int) (gate >>> 16) & 0xFFFF;
@@ -418,7 +426,9 @@ public final class Far {
             if (c.longMode()) {
                 throw c.generalProtection(0);
             }
-            throw new UnimplementedException("IRET to the previous task (NT set)");
+            TaskSwitch.back(c);
+            c.nmiBlocked = false;
+            return;
         }
         long offset = stack.pop(size);
         int selector = (int) stack.pop(size) & 0xFFFF;
@@ -505,9 +515,6 @@ public final class Far {
 
     public static void intN(Cpu c, int vector) {
         if (c.virtual8086()) {
-            if ((c.cr4 & 1) != 0) {
-                throw new UnimplementedException("INT n in virtual-8086 mode with CR4.VME");
-            }
             if ((c.flags & Flags.IOPL) != Flags.IOPL) {
                 throw c.generalProtection(0);
             }
@@ -546,6 +553,7 @@ public final class Far {
         c.r[11] = flags & ~(long) Flags.RF;
         c.rflags(flags & ~(mask | Flags.RF));
         c.rip = target;
+        c.singleStep = (c.flags & Flags.TF) != 0; // what FMASK leaves of it
         int selector = (int) (star >>> 32) & 0xFFFC;
         flat(c, selector, selector + 8, CODE64, 0);
     }
@@ -571,6 +579,7 @@ public final class Far {
 
     private static void sysret(Cpu c, long target, int code, int stack, int codeAccess) {
         c.rflags(c.r[11] & 0x3C_7FD7L);
+        c.singleStep = (c.flags & Flags.TF) != 0; // the trap that SYSCALL put off
         c.rip = target;
         flat(c, code, stack, codeAccess, 3);
     }

@@ -33,6 +33,7 @@ public final class Io {
     /** Reads a port after the check. */
     static int input(Cpu c, int port, int size) {
         check(c, port, size);
+        c.breakpoints.port(port, size);
         int value = c.platform.in(port, size);
         c.leaveLoop();
         return value;
@@ -41,6 +42,7 @@ public final class Io {
     /** Writes a port after the check. */
     static void output(Cpu c, int port, int size, int value) {
         check(c, port, size);
+        c.breakpoints.port(port, size);
         c.platform.out(port, size, size == 4 ? value : value & (1 << 8 * size) - 1);
         c.leaveLoop();
     }

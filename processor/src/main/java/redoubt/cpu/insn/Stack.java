@@ -327,7 +327,7 @@ public final class Stack {
         Segments.load(c, segment, selector);
         c.r[4] = Addressing.merge(c.r[4], c.r[4] + bytes, mask);
         if (segment == 2) {
-            c.interruptShadow = true;
+            Sys.holdOff(c);
         }
     }
 

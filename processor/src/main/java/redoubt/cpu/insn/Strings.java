@@ -88,6 +88,9 @@ public final class Strings {
 
     private static long chunk(
             Cpu c, int segment, long offset, long linear, long count, int bytes, long mask, boolean write) {
+        if (c.stepping || !c.mmu.mayGather()) {
+            return 0;
+        }
         long length = Math.min(count, 4096 / bytes) * bytes;
         length = Math.min(length, 4096 - (linear & 4095));
         if (mask != -1) {
@@ -98,6 +101,13 @@ public final class Strings {
             return 0;
         }
         return length;
+    }
+
+    /** Between two iterations: leaves for a debug trap, to be begun again with what is left. */
+    private static void iterated(Cpu c, long mask) {
+        if (c.trapsBehind() && (c.r[RCX] & mask) != 0) {
+            throw c.stepAlone();
+        }
     }
 
     // ---- MOVS
@@ -127,6 +137,7 @@ public final class Strings {
                 advance(c, RDI, done, mask);
             }
             advance(c, RCX, -(done / bytes), mask);
+            iterated(c, mask);
         }
     }
 
@@ -186,6 +197,7 @@ public final class Strings {
                 advance(c, RDI, done, mask);
             }
             advance(c, RCX, -(done / bytes), mask);
+            iterated(c, mask);
         }
     }
 
@@ -231,6 +243,7 @@ public final class Strings {
                 return;
             }
             advance(c, RCX, -1, mask);
+            iterated(c, mask);
         }
     }
 
@@ -253,7 +266,7 @@ public final class Strings {
             if (repeat != 0) {
                 advance(c, RCX, -1, mask);
             }
-        } while (continues(c, repeat, mask, left == right));
+        } while (continues(c, repeat, mask, left, right, bytes));
         compare(c, left, right, bytes);
     }
 
@@ -272,13 +285,18 @@ public final class Strings {
             if (repeat != 0) {
                 advance(c, RCX, -1, mask);
             }
-        } while (continues(c, repeat, mask, left == right));
+        } while (continues(c, repeat, mask, left, right, bytes));
         compare(c, left, right, bytes);
     }
 
     /** REPE (1) goes on while equal, REPNE (2) while different. */
-    private static boolean continues(Cpu c, int repeat, long mask, boolean equal) {
-        return repeat != 0 && (c.r[RCX] & mask) != 0 && equal == (repeat == 1);
+    private static boolean continues(Cpu c, int repeat, long mask, long left, long right, int bytes) {
+        boolean goesOn = repeat != 0 && (c.r[RCX] & mask) != 0 && left == right == (repeat == 1);
+        if (goesOn && c.trapsBehind()) {
+            compare(c, left, right, bytes);
+            throw c.stepAlone();
+        }
+        return goesOn;
     }
 
     // ---- INS and OUTS
@@ -294,12 +312,14 @@ public final class Strings {
         while (!repeat || (c.r[RCX] & mask) != 0) {
             long linear = destination(c, bytes, mask, true);
             c.mmu.probeWrite(linear, bytes); // the device must not lose a datum to a page fault
+            c.breakpoints.port(port(c), bytes);
             store(c, linear, bytes, c.platform.in(port(c), bytes));
             advance(c, RDI, step(c, bytes), mask);
             if (!repeat) {
                 break;
             }
             advance(c, RCX, -1, mask);
+            iterated(c, mask);
         }
         c.leaveLoop();
     }
@@ -310,12 +330,14 @@ public final class Strings {
         Io.check(c, port(c), bytes);
         while (!repeat || (c.r[RCX] & mask) != 0) {
             int value = (int) load(c, source(c, op, bytes, mask), bytes);
+            c.breakpoints.port(port(c), bytes);
             c.platform.out(port(c), bytes, value);
             advance(c, RSI, step(c, bytes), mask);
             if (!repeat) {
                 break;
             }
             advance(c, RCX, -1, mask);
+            iterated(c, mask);
         }
         c.leaveLoop();
     }

@@ -10,8 +10,6 @@ import redoubt.cpu.Segments;
 /**
  * System instructions: SDM vol. 2 in the order of the instruction table, vol. 3A chapter 2. The privilege check of "cpl0" rows
  * has been made when a function here is called.
- *
- * <p>Limitation: breakpoints in DR0 to DR3 are stored but never hit.
  */
 public final class Sys {
     private static final long CR4_VME = 1;
@@ -303,8 +301,16 @@ public final class Sys {
         }
         Segments.load(c, segment, selector);
         if (segment == Segments.SS) {
-            c.interruptShadow = true;
+            holdOff(c);
         }
+    }
+
+    /** After a load of SS by MOV or POP: no interrupt and no debug exception before the next instruction (SDM vol. 3A 6.8.3). */
+    static void holdOff(Cpu c) {
+        c.interruptShadow = true;
+        c.debugShadow = true;
+        c.singleStep = false;
+        c.leaveLoop();
     }
 
     private static int loadPointer16(Cpu c, int segment, long address) {
@@ -455,6 +461,7 @@ public final class Sys {
             case 7 -> value & 0xFFFF_23FFL | 0x400;
             default -> value;
         };
+        c.breakpoints.changed();
     }
 
     public static void clts(Cpu c) {

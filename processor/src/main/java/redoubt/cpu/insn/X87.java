@@ -342,7 +342,7 @@ public final class X87 {
     private static boolean stores(Cpu c, F80Context f, boolean missing, long address, int bytes) {
         boolean allowed = missing ? masked(c) : !f.storeSuppressed();
         if (!allowed) {
-            c.mmu.probeWrite(address, bytes);
+            c.mmu.probeWrite(address, bytes, Math.min(bytes, 8));
         }
         return allowed;
     }
@@ -397,7 +397,7 @@ public final class X87 {
     public static void storeExtendedPop(Cpu c, long address) {
         begin(c);
         boolean missing = isEmpty(c, 0);
-        c.mmu.probeWrite(address, 10);
+        c.mmu.probeWrite(address, 10, 8);
         if (missing && !masked(c)) {
             underflow(c);
             return;
@@ -417,7 +417,7 @@ public final class X87 {
         boolean missing = isEmpty(c, 0);
         long low = missing ? INDEFINITE_SIGNIFICAND : F80Convert.storeBcd(exponent(c, 0), significand(c, 0), f);
         if (stores(c, f, missing, address, 10)) {
-            c.mmu.probeWrite(address, 10);
+            c.mmu.probeWrite(address, 10, 8);
             Mem.st64(c, address, low);
             Mem.st16(c, address + 8, missing ? INDEFINITE_EXPONENT : f.se);
         }
@@ -1149,7 +1149,7 @@ public final class X87 {
 
     private static void storeEnvironmentAndMask(Cpu c, long address, boolean wide) {
         checkAvailable(c);
-        c.mmu.probeWrite(address, environmentBytes(wide));
+        c.mmu.probeWrite(address, environmentBytes(wide), wide ? 4 : 2);
         storeEnvironment(c, address, wide);
         c.fpControl |= F80Context.EXCEPTIONS;
         summarise(c);
@@ -1174,7 +1174,9 @@ public final class X87 {
         long[] significands = new long[8];
         int[] exponents = new int[8];
         for (int i = 0; i < 8; i++) {
-            significands[i] = Mem.ld64(c, registers + 10L * i);
+            for (int k = 0; k < 8; k += 2) { // words: the area need not be aligned to more, whatever AC says
+                significands[i] |= (Mem.ld16(c, registers + 10L * i + k) & 0xFFFFL) << 8 * k;
+            }
             exponents[i] = Mem.ld16(c, registers + 10L * i + 8) & 0xFFFF;
         }
         loadEnvironment(c, environment, wide);
@@ -1198,11 +1200,13 @@ public final class X87 {
 
     private static void save(Cpu c, long address, boolean wide) {
         checkAvailable(c);
-        c.mmu.probeWrite(address, environmentBytes(wide) + 80);
+        c.mmu.probeWrite(address, environmentBytes(wide) + 80, wide ? 4 : 2);
         storeEnvironment(c, address, wide);
         long registers = address + environmentBytes(wide);
         for (int i = 0; i < 8; i++) {
-            Mem.st64(c, registers + 10L * i, significand(c, i));
+            for (int k = 0; k < 8; k += 2) {
+                Mem.st16(c, registers + 10L * i + k, (int) (significand(c, i) >>> 8 * k));
+            }
             Mem.st16(c, registers + 10L * i + 8, exponent(c, i));
         }
         reset(c);

@@ -188,7 +188,7 @@ public final class XState {
     private static void setPkru(Cpu c, int value) {
         if (c.pkru != value) {
             c.pkru = value;
-            c.mmu.contextChanged();
+            c.mmu.flush();
         }
     }
 
