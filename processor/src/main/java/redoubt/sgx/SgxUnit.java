@@ -401,7 +401,8 @@ public final class SgxUnit implements EnclaveUnit {
             c.flags &= ~(long) Flags.TF;
         }
         c.singleStep = pendsSingleStep && (c.flags & Flags.TF) != 0;
-        // Translations of an earlier stay are as good as new ones unless an entry of the EPCM has been restricted since: then
+        // Translations of an earlier stay are as good as new ones unless an entry of the EPCM has been restricted
+        // since: then
         // they go here, before the tracking of ETRACK could count this stay (SDM vol. 3D 36.5.3).
         if (translatedSecs != secs || translatedGeneration != epc.generation()) {
             c.mmu.flushEnclave();
