@@ -117,7 +117,7 @@ public final class TestCpu implements AutoCloseable {
 
     /** 32-bit protected mode, CPL 0, flat segments, paging off, no descriptor tables. */
     public static TestCpu protectedMode() {
-        TestCpu test = new TestCpu();
+        TestCpu test = new TestCpu(withoutSgx());
         Cpu c = test.cpu;
         Reset.pvh(c, (int) CODE, 0);
         c.idtLimit = 0;

@@ -57,7 +57,7 @@ class EnclaveExtendedStateTest {
         for (int i = 0; i < 64; i++) {
             c.x[i] = 0x1000 + i;
         }
-        c.pkru = 0x5A;
+        c.pkru = 0x5A00;
 
         rig.unit.asynchronousExit(c, 6, -1, 0);
 
@@ -67,22 +67,22 @@ class EnclaveExtendedStateTest {
         assertThat(ssa(rig, XsaveArea.XSTATE_BV) & ~1).isEqualTo(SSE | xfrm & (AVX | PKRU));
         assertThat(ssa(rig, 160 + 16 * 5)).isEqualTo(0x1000 + 4 * 5);
         assertThat(ssa(rig, YMM_HIGH + 16 * 5)).isEqualTo(avx ? 0x1002 + 4 * 5 : 0);
-        assertThat(ssa(rig, PKRU_PLACE) & 0xFFFF_FFFFL).isEqualTo(pkru ? 0x5A : 0);
+        assertThat(ssa(rig, PKRU_PLACE) & 0xFFFF_FFFFL).isEqualTo(pkru ? 0x5A00 : 0);
         assertThat(c.x[4 * 5]).isZero();
         assertThat(c.x[4 * 5 + 2]).as("upper half").isEqualTo(avx ? 0 : 0x1002 + 4 * 5);
-        assertThat(c.pkru).isEqualTo(pkru ? 0 : 0x5A);
+        assertThat(c.pkru).isEqualTo(pkru ? 0 : 0x5A00);
 
         long[] outside = new long[64];
         Arrays.fill(outside, 7);
         System.arraycopy(outside, 0, c.x, 0, 64);
-        c.pkru = 1;
+        c.pkru = 0x100;
         rig.enclu(3, BASE, AEP, 0);
 
         assertThat(rig.unit.inEnclave()).isTrue();
         assertThat(c.xcr0).isEqualTo(xfrm);
         assertThat(c.x[4 * 5 + 1]).isEqualTo(0x1001 + 4 * 5);
         assertThat(c.x[4 * 5 + 3]).isEqualTo(avx ? 0x1003 + 4 * 5 : 7);
-        assertThat(c.pkru).isEqualTo(pkru ? 0x5A : 1);
+        assertThat(c.pkru).isEqualTo(pkru ? 0x5A00 : 0x100);
     }
 
     @Test
