@@ -110,8 +110,9 @@ final class AvxRows {
         boolean byImmediate = destructive
                 && from.operands.size() == 2
                 && from.operands.getLast().kind() == 'I';
-        for (Operand operand : from.operands) {
-            boolean isFirst = operand == first;
+        for (int i = 0; i < from.operands.size(); i++) {
+            Operand operand = from.operands.get(i);
+            boolean isFirst = i == 0;
             char size = operand.size() == 'x' ? length : operand.size();
             if (isLong && isFirst && NARROWING.matcher(name).matches()
                     || isLong && !isFirst && COUNTED_SHIFT.matcher(name).matches() && operand.kind() == 'W') {

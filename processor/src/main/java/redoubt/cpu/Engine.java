@@ -1,9 +1,12 @@
 package redoubt.cpu;
 
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import redoubt.cpu.gen.Interpreter;
 import redoubt.memory.MemoryFaultException;
+import redoubt.x86.Disassembler;
 import redoubt.x86.Op;
 
 /** Runs one processor: blocks of decoded instructions, and between them the events. */
@@ -225,7 +228,7 @@ public final class Engine {
                     rewind(Objects.requireNonNull(page), start, linearPage, before);
                 }
                 throw new UnimplementedException(
-                        e.getMessage() + String.format(" at RIP 0x%x: ", c.rip) + bytesAtRip());
+                        e.getMessage() + String.format(" at RIP 0x%x: ", c.rip) + instructionAtRip());
             }
         }
     }
@@ -257,15 +260,21 @@ public final class Engine {
         return first;
     }
 
-    private String bytesAtRip() {
-        StringBuilder out = new StringBuilder();
+    private String instructionAtRip() {
+        byte[] bytes = new byte[15];
+        int length = 0;
         try {
-            for (int i = 0; i < 15; i++) {
-                out.append(String.format("%02x ", c.mmu.load(c.rip + c.segmentBase[1] + i, 1) & 0xFF));
+            while (length < bytes.length) {
+                bytes[length] = (byte) c.mmu.load(c.rip + c.segmentBase[1] + length, 1);
+                length++;
             }
         } catch (GuestFault e) {
-            out.append("(not readable)");
+            if (length == 0) {
+                return "(not readable)";
+            }
         }
-        return out.toString().trim();
+        byte[] read = Arrays.copyOf(bytes, length);
+        return HexFormat.ofDelimiter(" ").formatHex(read) + " (" + new Disassembler().text(read, c.codeMode, c.rip)
+                + ")";
     }
 }

@@ -302,12 +302,7 @@ final class SgxRig {
      * data at 0x3000 (4), RX code at 0x4000 (5), a second TCS at 0x5000 with SSA at 0x6000 (6, 7).
      */
     SgxRig standardEnclave(long attributes) {
-        return standardEnclave(attributes, 3);
-    }
-
-    /** The same with another XFRM than x87 and SSE. */
-    SgxRig standardEnclave(long attributes, long xfrm) {
-        byte[] s = buildEnclave(attributes, xfrm);
+        byte[] s = buildEnclave(attributes);
         long code = einit(0, s);
         if (code != 0) {
             throw new IllegalStateException("EINIT gave " + code);
@@ -317,14 +312,8 @@ final class SgxRig {
 
     /** The same, not initialized; returns a SIGSTRUCT that will do, of a signer that may launch. */
     byte[] buildEnclave(long attributes) {
-        return buildEnclave(attributes, 3);
-    }
-
-    private byte[] buildEnclave(long attributes, long xfrm) {
         byte[] zero = new byte[4096];
-        byte[] secs = secs(attributes);
-        Bytes.put64(secs, Secs.XFRM, xfrm);
-        ecreate(0, secs);
+        ecreate(0, secs(attributes));
         eadd(0, 1, 0, 0x100, tcs(0x1000, 2, 0x4000));
         eadd(0, 2, 0x1000, 0x203, zero);
         eadd(0, 3, 0x2000, 0x203, zero);
@@ -336,9 +325,7 @@ final class SgxRig {
             eextend(0, i);
             map((i - 1) * 4096L, i);
         }
-        byte[] s = xfrm == 3
-                ? sign(0, attributes)
-                : sign(SIGNER, Measurement.load(epc.host(0)).digest(), attributes, xfrm, 0, 3);
+        byte[] s = sign(0, attributes);
         launchKey(s);
         return s;
     }

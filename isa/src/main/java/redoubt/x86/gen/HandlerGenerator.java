@@ -171,7 +171,7 @@ public final class HandlerGenerator {
             position++;
         }
         inFactorOrder(row, arguments);
-        if (kind.memory() && row.has("probe")) {
+        if (kind.memory() && destination != null && row.has("probe")) {
             line(out, "c.mmu.probeWrite(ea, " + bits(destination, kind) / 8 + ");");
         }
         if (row.has("whole") && row.l < 0) {

@@ -241,8 +241,8 @@ public final class Vec256 {
     public static void loadSelected32(Cpu c, int d, int mask, long linear, int lanes) {
         for (int i = 0; i < 2 * lanes; i++) {
             long selected = c.x[mask + i];
-            int low = (int) selected < 0 ? Mem.ld32(c, linear + 8 * i) : 0;
-            int high = selected < 0 ? Mem.ld32(c, linear + 8 * i + 4) : 0;
+            int low = (int) selected < 0 ? Mem.ld32(c, linear + 8L * i) : 0;
+            int high = selected < 0 ? Mem.ld32(c, linear + 8L * i + 4) : 0;
             c.x[Cpu.SCRATCH + i] = Lanes.pair(low, high);
         }
         take(c, d, lanes);
@@ -251,7 +251,7 @@ public final class Vec256 {
     /** VMASKMOVPD, VPMASKMOVQ from memory. */
     public static void loadSelected64(Cpu c, int d, int mask, long linear, int lanes) {
         for (int i = 0; i < 2 * lanes; i++) {
-            c.x[Cpu.SCRATCH + i] = c.x[mask + i] < 0 ? Mem.ld64(c, linear + 8 * i) : 0;
+            c.x[Cpu.SCRATCH + i] = c.x[mask + i] < 0 ? Mem.ld64(c, linear + 8L * i) : 0;
         }
         take(c, d, lanes);
     }
@@ -264,12 +264,12 @@ public final class Vec256 {
     public static void storeSelected32(Cpu c, long linear, int mask, int a, int lanes) {
         for (int i = 0; i < 4 * lanes; i++) {
             if (doubleword(c, mask, i) < 0) {
-                Mem.ldw32(c, linear + 4 * i);
+                Mem.ldw32(c, linear + 4L * i);
             }
         }
         for (int i = 0; i < 4 * lanes; i++) {
             if (doubleword(c, mask, i) < 0) {
-                Mem.st32(c, linear + 4 * i, doubleword(c, a, i));
+                Mem.st32(c, linear + 4L * i, doubleword(c, a, i));
             }
         }
     }
@@ -278,12 +278,12 @@ public final class Vec256 {
     public static void storeSelected64(Cpu c, long linear, int mask, int a, int lanes) {
         for (int i = 0; i < 2 * lanes; i++) {
             if (c.x[mask + i] < 0) {
-                Mem.ldw64(c, linear + 8 * i);
+                Mem.ldw64(c, linear + 8L * i);
             }
         }
         for (int i = 0; i < 2 * lanes; i++) {
             if (c.x[mask + i] < 0) {
-                Mem.st64(c, linear + 8 * i, c.x[a + i]);
+                Mem.st64(c, linear + 8L * i, c.x[a + i]);
             }
         }
     }

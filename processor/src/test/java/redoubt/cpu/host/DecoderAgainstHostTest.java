@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import redoubt.cpu.TestScale;
 import redoubt.x86.Decoder;
 import redoubt.x86.Feature;
 import redoubt.x86.Insn;
@@ -35,8 +36,8 @@ class DecoderAgainstHostTest {
         }
         Map<String, String> wrong = new TreeMap<>();
         Insn insn = new Insn();
-        int compared = 0;
-        int count = Integer.getInteger("redoubt.diff.count", 100_000);
+        long compared = 0;
+        long count = TestScale.count("redoubt.diff.count", 100_000, 2_000_000);
         try (HostCpu host = opened.get()) {
             for (int number = 0; number < count; number += cases.length) {
                 for (int i = 0; i < cases.length; i++) {

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import redoubt.x86.Disassembler;
 
 /**
  * Where two runs of the same case part. The fields have names that the list of accepted differences uses too: {@code
@@ -92,11 +92,13 @@ public final class Difference {
     }
 
     /** The whole report: bytes, text, both ends, inputs, differing fields, and how to run this one case again. */
-    public String describe(Function<byte[], String> disassembler) {
+    public String describe() {
         StringBuilder out = new StringBuilder();
         byte[] bytes = of.bytes();
         out.append(of.name).append(": ").append(HexFormat.ofDelimiter(" ").formatHex(bytes));
-        out.append("   ").append(disassembler.apply(bytes)).append('\n');
+        out.append("   ")
+                .append(new Disassembler().text(bytes, 64, of.initial.rip))
+                .append('\n');
         out.append("  again: -Dredoubt.diff.seed=").append(of.seed);
         out.append(" -Dredoubt.diff.case=").append(of.number).append('\n');
         out.append("  host: ")

@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Function;
 import redoubt.x86.Row;
 
 /** Runs instances on the host and on a subject and collects where they part. */
@@ -19,7 +18,6 @@ final class DifferentialRun {
     private final Subject subject;
     private final RandomInstances instances;
     private final AcceptedDifferences accepted;
-    private final Function<byte[], String> disassembler;
 
     private final Case[] cases = new Case[HostCpu.BATCH];
     private final HostResult[] results = new HostResult[HostCpu.BATCH];
@@ -38,17 +36,11 @@ final class DifferentialRun {
     private final Map<String, Integer> acceptedByReason = new TreeMap<>();
     private final Map<String, Integer> unimplementedByRow = new TreeMap<>();
 
-    DifferentialRun(
-            HostCpu host,
-            Subject subject,
-            RandomInstances instances,
-            AcceptedDifferences accepted,
-            Function<byte[], String> disassembler) {
+    DifferentialRun(HostCpu host, Subject subject, RandomInstances instances, AcceptedDifferences accepted) {
         this.host = host;
         this.subject = subject;
         this.instances = instances;
         this.accepted = accepted;
-        this.disassembler = disassembler;
         Arrays.setAll(cases, i -> new Case());
         Arrays.setAll(results, i -> new HostResult());
     }
@@ -94,7 +86,7 @@ final class DifferentialRun {
         }
         unexplained++;
         if (unexplainedByRow.merge(row.toString(), 1, Integer::sum) <= KEPT_PER_ROW) {
-            reports.add(difference.describe(disassembler));
+            reports.add(difference.describe());
         }
     }
 

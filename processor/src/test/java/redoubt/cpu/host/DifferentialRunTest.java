@@ -50,8 +50,7 @@ class DifferentialRunTest {
         try (HostCpu host = opened.get();
                 HostCpu second = HostCpu.open().orElseThrow()) {
             HostSubject subject = new HostSubject(second, wrong);
-            DifferentialRun run =
-                    new DifferentialRun(host, subject, instances, AcceptedDifferences.parse(list), bytes -> "");
+            DifferentialRun run = new DifferentialRun(host, subject, instances, AcceptedDifferences.parse(list));
             run.run(0, wrong ? 500 : COUNT);
             return run;
         }

@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import redoubt.cpu.TestScale;
 import redoubt.x86.Feature;
 import redoubt.x86.Row;
 
@@ -19,23 +20,20 @@ import redoubt.x86.Row;
  * alone, {@code redoubt.diff.rows} a regular expression that the row's name must contain.
  */
 class DifferentialTest {
-    private static final long DEFAULT_COUNT = 300_000;
-
     @Test
     void everyInstructionDoesWhatTheHostDoes() {
         Optional<HostCpu> opened = HostCpu.open();
         assumeTrue(opened.isPresent(), HostCpu::skipReason);
         long seed = Long.getLong("redoubt.diff.seed", 1);
         long only = Long.getLong("redoubt.diff.case", -1);
-        long count = only >= 0 ? 1 : Long.getLong("redoubt.diff.count", DEFAULT_COUNT);
+        long count = only >= 0 ? 1 : TestScale.count("redoubt.diff.count", 300_000, 5_000_000);
         Pattern wanted = Pattern.compile(System.getProperty("redoubt.diff.rows", ""));
         Predicate<Row> filter = row -> wanted.matcher(row.toString()).find();
         Set<Feature> features = HostFeatures.present();
         InterpreterSubject subject = new InterpreterSubject(features);
         RandomInstances instances = new RandomInstances(seed, features, filter);
         try (HostCpu host = opened.get()) {
-            DifferentialRun run =
-                    new DifferentialRun(host, subject, instances, AcceptedDifferences.read(), bytes -> "");
+            DifferentialRun run = new DifferentialRun(host, subject, instances, AcceptedDifferences.read());
             run.run(Math.max(only, 0), count);
             System.out.print(run.summary());
             assertThat(String.join("\n", run.reports())).isEmpty();

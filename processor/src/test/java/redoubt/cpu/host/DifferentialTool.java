@@ -29,8 +29,8 @@ public final class DifferentialTool {
         Set<Feature> features = HostFeatures.present();
         RandomInstances instances = new RandomInstances(seed, features, _ -> true);
         try (HostCpu host = opened.get()) {
-            DifferentialRun run = new DifferentialRun(
-                    host, new InterpreterSubject(features), instances, AcceptedDifferences.read(), _ -> "");
+            DifferentialRun run =
+                    new DifferentialRun(host, new InterpreterSubject(features), instances, AcceptedDifferences.read());
             long start = System.nanoTime();
             run.run(0, count);
             return new Result(

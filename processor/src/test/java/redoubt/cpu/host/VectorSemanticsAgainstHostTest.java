@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.GuestFault;
 import redoubt.cpu.TestCpu;
+import redoubt.cpu.TestScale;
 import redoubt.x86.Decoder;
 import redoubt.x86.Feature;
 import redoubt.x86.Insn;
@@ -61,7 +62,7 @@ class VectorSemanticsAgainstHostTest {
         RandomInstances instances =
                 new RandomInstances(Long.getLong("redoubt.diff.seed", 31), HostFeatures.present(), VECTOR);
         Decoder decoder = new Decoder(HostFeatures.present());
-        int count = Integer.getInteger("redoubt.diff.count", 200_000);
+        long count = TestScale.count("redoubt.diff.count", 200_000, 2_000_000);
         Case[] cases = new Case[HostCpu.BATCH];
         HostResult[] results = new HostResult[HostCpu.BATCH];
         Row[] rows = new Row[HostCpu.BATCH];
