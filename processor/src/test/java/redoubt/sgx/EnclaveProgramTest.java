@@ -6,149 +6,101 @@ import static redoubt.sgx.SgxRig.BASE;
 
 import org.junit.jupiter.api.Test;
 import redoubt.cpu.Cpu;
-import redoubt.cpu.Engine;
-import redoubt.cpu.Flags;
 
-/** Enclaves whose code the engine executes; exceptions go to handlers that halt. */
+/** Enclaves whose code the engine executes: entering, leaving, faulting. */
 class EnclaveProgramTest {
-    private static final long IDT = 0x30000;
-    private static final long GDT = 0x31000;
-    private static final long TSS = 0x32000;
-    private static final long HANDLERS = 0x33000;
-    private static final long KERNEL_STACK = 0x3F000;
-    private static final long HOST_CODE = AEP;
-
-    private final SgxRig rig = new SgxRig();
-    private final Cpu c = rig.c;
-
-    /** ENCLU at AEP, then INC R12; HLT faults at CPL 3, which ends the run as #GP. */
-    private void boot(long attributes, int... enclaveCode) {
-        byte[] zero = new byte[4096];
-        byte[] code = new byte[4096];
-        for (int i = 0; i < enclaveCode.length; i++) {
-            code[i] = (byte) enclaveCode[i];
-        }
-        rig.ecreate(0, SgxRig.secs(attributes));
-        rig.eadd(0, 1, 0, 0x100, SgxRig.tcs(0x1000, 2, 0x4000));
-        rig.eadd(0, 2, 0x1000, 0x203, zero);
-        rig.eadd(0, 3, 0x2000, 0x203, zero);
-        rig.eadd(0, 4, 0x3000, 0x203, zero);
-        rig.eadd(0, 5, 0x4000, 0x205, code);
-        for (int i = 1; i <= 5; i++) {
-            rig.map((i - 1) * 4096L, i);
-        }
-        byte[] signed = rig.sign(0, attributes);
-        rig.launchKey(signed);
-        assertThat(rig.einit(0, signed)).isZero();
-
-        rig.put(HOST_CODE, new byte[] {0x0F, 0x01, (byte) 0xD7, 0x49, (byte) 0xFF, (byte) 0xC4, (byte) 0xF4});
-        rig.put(GDT + 0x08, 0x00AF9B000000FFFFL);
-        rig.put(GDT + 0x10, 0x00CF93000000FFFFL);
-        for (int v = 0; v < 32; v++) {
-            long handler = HANDLERS + v * 16L;
-            rig.put(IDT + v * 16L, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
-            rig.put(handler, 0xF4);
-        }
-        rig.put(TSS + 4, KERNEL_STACK);
-        c.idtBase = IDT;
-        c.idtLimit = 0xFFF;
-        c.gdtBase = GDT;
-        c.gdtLimit = 0xFF;
-        c.tr = 0x40;
-        c.trBase = TSS;
-        c.trLimit = 0x67;
-        c.trAccess = 0x8B;
-        user();
-    }
-
-    /** About to execute EENTER at CPL 3. */
-    private void user() {
-        c.selector[1] = 0x33;
-        c.segmentAccess[1] = 0xA0FB;
-        c.selector[2] = 0x2B;
-        c.segmentAccess[2] = 0xC0F3;
-        c.segmentLimit[2] = 0xFFFF_FFFFL;
-        c.segmentAccess[3] = 0xC0F3;
-        c.cpl(3);
-        c.r[4] = 0x2F000;
-        c.r[5] = 0x2F100;
-        c.r[0] = 2;
-        c.r[3] = BASE;
-        c.r[1] = AEP;
-        c.r[12] = 0;
-        c.rip = AEP;
-    }
-
-    /** Runs to the halt in a handler and returns the vector. */
-    private int run() {
-        assertThat(new Engine(c).run(10_000)).isEqualTo(Engine.Stop.HALTED);
-        assertThat(c.cpl).isZero();
-        return (int) (c.rip - 1 - HANDLERS) / 16;
-    }
-
-    /** Word {@code index} of what delivery pushed: error code 0 (when there is one), RIP 1, CS 2, RFLAGS 3, RSP 4. */
-    private long pushed(int index) {
-        return rig.get(KERNEL_STACK - 48 + 8L * index);
-    }
+    private final EnclaveMachine machine = new EnclaveMachine();
+    private final Cpu c = machine.c;
 
     @Test
     void anEnclaveComputesAndExits() {
         // mov rbx, rcx; mov eax, 4; mov r13d, 77; enclu
-        boot(4, 0x48, 0x89, 0xCB, 0xB8, 4, 0, 0, 0, 0x41, 0xBD, 77, 0, 0, 0, 0x0F, 0x01, 0xD7);
-        assertThat(run()).isEqualTo(13); // HLT after INC R12
+        machine.boot(0x48, 0x89, 0xCB, 0xB8, 4, 0, 0, 0, 0x41, 0xBD, 77, 0, 0, 0, 0x0F, 0x01, 0xD7);
+        assertThat(machine.run()).isEqualTo(13); // HLT after INC R12
         assertThat(c.r[13]).isEqualTo(77);
         assertThat(c.r[12]).isEqualTo(1);
-        assertThat(rig.unit.inEnclave()).isFalse();
+        assertThat(machine.rig.unit.inEnclave()).isFalse();
     }
 
     @Test
     void aWriteToItsCodePageIsReportedByPageOnly() {
         // lea rax, [rip]; mov [rax], eax
-        boot(4, 0x48, 0x8D, 0x05, 0, 0, 0, 0, 0x89, 0x00);
-        assertThat(run()).isEqualTo(14);
+        machine.boot(0x48, 0x8D, 0x05, 0, 0, 0, 0, 0x89, 0x00);
+        assertThat(machine.run()).isEqualTo(14);
         assertThat(c.cr2).isEqualTo(BASE + 0x4000);
-        assertThat(pushed(0)).isEqualTo(0x8007);
-        assertThat(pushed(1)).isEqualTo(AEP);
-        assertThat(pushed(4)).isEqualTo(0x2F000);
+        assertThat(machine.pushed(0)).isEqualTo(0x8007);
+        assertThat(machine.pushed(1)).isEqualTo(AEP);
+        assertThat(machine.pushed(4)).isEqualTo(EnclaveMachine.USER_STACK);
         assertThat(c.r[0]).isEqualTo(3);
-        assertThat(Host.get64(rig.epc.host(2) + 4096 - 184 + Gprsgx.RIP)).isEqualTo(BASE + 0x4007);
-    }
-
-    @Test
-    void anIllegalInstructionIsAnInvalidOpcode() {
-        boot(4, 0x0F, 0xA2); // cpuid
-        assertThat(run()).isEqualTo(6);
-        assertThat(Host.get32(rig.epc.host(2) + 4096 - 184 + Gprsgx.EXITINFO)).isEqualTo(0x80000306);
-    }
-
-    @Test
-    void aBreakpointInstructionNeedsDebugOptIn() {
-        boot(4, 0xCC);
-        assertThat(run()).isEqualTo(6);
-    }
-
-    @Test
-    void aBreakpointInstructionIsAFaultWithDebugOptIn() {
-        boot(6, 0x90, 0xCC);
-        rig.encls(5, Tcs.DBGOPTIN, SgxRig.address(1) + 8, 0);
-        user();
-        assertThat(run()).isEqualTo(3);
-        assertThat(Host.get64(rig.epc.host(2) + 4096 - 184 + Gprsgx.RIP)).isEqualTo(BASE + 0x4001);
+        assertThat(machine.savedRip(0)).isEqualTo(BASE + 0x4007);
     }
 
     @Test
     void leavingTheRangeByAJumpIsAGeneralProtectionFault() {
-        boot(4, 0xFF, 0xE1); // jmp rcx
-        assertThat(run()).isEqualTo(13);
-        assertThat(Host.get64(rig.epc.host(2) + 4096 - 184 + Gprsgx.RIP)).isEqualTo(AEP + 3);
+        machine.boot(0xFF, 0xE1); // jmp rcx
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(machine.savedRip(0)).isEqualTo(AEP + 3);
     }
 
     @Test
-    void singleSteppingSeesTheWholeEnclaveAsOneInstruction() {
-        boot(4, 0x48, 0x89, 0xCB, 0xB8, 4, 0, 0, 0, 0x0F, 0x01, 0xD7);
-        c.flags |= Flags.TF;
-        assertThat(run()).isEqualTo(1);
-        assertThat(pushed(1)).isEqualTo(AEP + 3); // right after EEXIT
-        assertThat(c.r[12]).isZero();
+    void leavingTheRangeForWhereNothingIsMappedIsTheSameFault() {
+        // lea rax, [rip + 0x200000]; jmp rax
+        machine.boot(0x48, 0x8D, 0x05, 0, 0, 0x20, 0, 0xFF, 0xE0);
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(machine.savedRip(0)).isEqualTo(BASE + 0x4007 + 0x20_0000);
+    }
+
+    @Test
+    void faultsAreDescribedOnlyWhereMiscselectAsksForIt() {
+        for (boolean exinfo : new boolean[] {false, true}) {
+            EnclaveMachine m = new EnclaveMachine();
+            m.miscselect = exinfo ? SgxCapabilities.EXINFO : 0;
+            m.boot(0x48, 0x8D, 0x05, 0x11, 0, 0, 0, 0x89, 0x00); // lea rax, [rip + 0x11]; mov [rax], eax
+            Host.fill(m.gpr(0) - 16, 16, 0x5A);
+            assertThat(m.run()).isEqualTo(14);
+            assertThat(m.exitInformation(0)).isEqualTo(exinfo ? 0x8000030E : 0);
+            assertThat(Host.get64(m.gpr(0) + Gprsgx.EXINFO_MADDR))
+                    .isEqualTo(exinfo ? BASE + 0x4018 : 0x5A5A5A5A5A5A5A5AL);
+            assertThat(Host.get64(m.gpr(0) + Gprsgx.EXINFO_ERRCD)).isEqualTo(exinfo ? 0x8007 : 0x5A5A5A5A5A5A5A5AL);
+            assertThat(m.c.cr2).isEqualTo(BASE + 0x4000);
+
+            EnclaveMachine general = new EnclaveMachine();
+            general.miscselect = m.miscselect;
+            general.boot(0xF4); // hlt
+            Host.fill(general.gpr(0) - 16, 16, 0x5A);
+            assertThat(general.run()).isEqualTo(13);
+            assertThat(general.exitInformation(0)).isEqualTo(exinfo ? 0x8000030D : 0);
+            assertThat(Host.get64(general.gpr(0) + Gprsgx.EXINFO_MADDR)).isEqualTo(exinfo ? 0 : 0x5A5A5A5A5A5A5A5AL);
+        }
+    }
+
+    @Test
+    void aFaultSavesTheResumeFlagAndErRestoresAllButTheTrapFlag() {
+        // pushes are outside ELRANGE, on the user's stack: pushfq; or dword [rsp], AC|DF|CF; popfq; hlt
+        machine.boot(0x9C, 0x81, 0x0C, 0x24, 1, 4, 4, 0, 0x9D, 0xF4);
+        assertThat(machine.run()).isEqualTo(13);
+        long saved = Host.get64(machine.gpr(0) + Gprsgx.RFLAGS);
+        assertThat(saved & 0x50501).isEqualTo(0x50401); // RF, AC, DF, CF; not TF
+        assertThat(machine.pushed(3) & 0x50501).isEqualTo(0x50400); // RF is pushed for the fault; CF is cleared
+        machine.user(3);
+        c.flags &= ~0x40400L;
+        machine.steps(1);
+        assertThat(machine.rig.unit.inEnclave()).isTrue();
+        assertThat(c.rflags() & 0x40501).isEqualTo(0x40401);
+    }
+
+    @Test
+    void basesThatTheEnclaveHasWrittenComeBackAfterAnExit() {
+        // mov eax, 0x1234; wrfsbase rax; hlt
+        machine.boot(0xB8, 0x34, 0x12, 0, 0, 0xF3, 0x48, 0x0F, 0xAE, 0xD0, 0xF4);
+        c.cr4 |= 0x10000;
+        c.segmentBase(4, 0x777000);
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(c.segmentBase[4]).isEqualTo(0x777000);
+        assertThat(Host.get64(machine.gpr(0) + Gprsgx.FSBASE)).isEqualTo(0x1234);
+        machine.user(3);
+        machine.steps(1);
+        assertThat(c.segmentBase[4]).isEqualTo(0x1234);
+        assertThat(c.selector[4]).isEqualTo(0x0B);
     }
 }

@@ -144,6 +144,11 @@ class EnclsLeafTest {
         assertThat(rig.einit(0, broken)).isEqualTo(ErrorCode.INVALID_SIGNATURE);
         assertThat(rig.einit(0, SgxRig.sign(new byte[32], MODE64, 0, 0))).isEqualTo(ErrorCode.INVALID_MEASUREMENT);
         assertThat(rig.einit(0, rig.sign(0, DEBUG64))).isEqualTo(ErrorCode.INVALID_ATTRIBUTE);
+        byte[] measurement = Measurement.load(rig.epc.host(0)).digest();
+        assertThat(rig.einit(0, SgxRig.sign(SgxRig.SIGNER, measurement, MODE64, 7, 0, 0, 0)))
+                .isEqualTo(ErrorCode.INVALID_ATTRIBUTE);
+        assertThat(rig.einit(0, SgxRig.sign(SgxRig.SIGNER, measurement, MODE64, 3, 1, 0, 0)))
+                .isEqualTo(ErrorCode.INVALID_ATTRIBUTE);
         assertThat(rig.einit(0, good)).isEqualTo(ErrorCode.INVALID_EINITTOKEN);
         rig.launchKey(good);
         assertThat(rig.einit(0, good)).isZero();
@@ -222,103 +227,5 @@ class EnclsLeafTest {
         assertThat(rig.get(PAGEINFO)).isZero();
         assertThat(rig.encls(8, PAGEINFO, address(9), address(30))).isZero();
         assertThat(rig.einit(9, signed)).isZero();
-    }
-
-    /** Columns: free, SECS, VA, REG, REG pending, REG restricted, TCS, TCS modified, TRIM modified. */
-    @ParameterizedTest
-    @CsvSource({
-        "EPA, ok PF PF PF PF PF PF PF PF",
-        "EINIT, PF GP PF PF PF PF PF PF PF",
-        "EDBGRD, PF PF ok ok 21 ok ok 21 PF",
-        "EDBGWR, PF PF PF ok 21 ok ok 21 PF",
-        "EBLOCK, 6 18 5 ok ok ok ok ok ok",
-        "EWB, PF 13 ok 10 10 10 10 10 10",
-        "ETRACK, PF ok PF PF PF PF PF PF PF",
-        "EMODPR, PF PF PF ok 20 ok PF 20 20",
-        "EMODT_TCS, PF PF PF ok 20 ok PF PF PF",
-        "EMODT_TRIM, PF PF PF ok 20 ok ok 20 PF",
-        "EREMOVE, ok 13 ok ok ok ok ok ok ok",
-        "EAUG, ok PF PF PF PF PF PF PF PF",
-    })
-    void aLeafOnAPageOfEachState(String leaf, String expected) {
-        String[] want = expected.split(" ");
-        for (int state = 0; state < want.length; state++) {
-            SgxRig rig = new SgxRig().standardEnclave(DEBUG64);
-            int page = prepare(rig, state);
-            byte[] signed = rig.sign(0, DEBUG64);
-            rig.put(SgxRig.SIGSTRUCT, signed);
-            rig.put(SgxRig.TOKEN, new byte[304]);
-            rig.encls(0xA, 3, address(50), 0);
-            long target = address(page);
-            String got;
-            try {
-                long code = switch (leaf) {
-                    case "EPA" -> rig.encls(0xA, 3, target, 0) - 0xA;
-                    case "EINIT" -> rig.encls(2, SgxRig.SIGSTRUCT, target, SgxRig.TOKEN);
-                    case "EDBGRD" -> rig.encls(4, 0, target + 8, 0);
-                    case "EDBGWR" -> rig.encls(5, 1, target + 8, 0);
-                    case "EBLOCK" -> rig.encls(9, 0, target, 0);
-                    case "EWB" -> {
-                        rig.pageInfo(0, SgxRig.BACKING, SgxRig.PCMD, 0);
-                        yield rig.encls(0xB, PAGEINFO, target, address(50));
-                    }
-                    case "ETRACK" -> rig.encls(0xC, 0, target, 0);
-                    case "EMODPR" -> {
-                        rig.secinfo(1);
-                        yield rig.encls(0xE, SgxRig.SECINFO, target, 0);
-                    }
-                    case "EMODT_TCS", "EMODT_TRIM" -> {
-                        rig.secinfo(leaf.endsWith("TCS") ? 0x100 : 0x400);
-                        yield rig.encls(0xF, SgxRig.SECINFO, target, 0);
-                    }
-                    case "EREMOVE" -> rig.encls(3, 0, target, 0);
-                    case "EAUG" -> {
-                        rig.pageInfo(BASE + 0x9000, 0, 0, address(0));
-                        yield rig.encls(0xD, PAGEINFO, target, 0) - 0xD;
-                    }
-                    default -> throw new IllegalArgumentException(leaf);
-                };
-                got = code == 0 ? "ok" : Long.toString(code);
-            } catch (redoubt.cpu.GuestFault f) {
-                got = f.vector == 13 ? "GP" : f.vector == 14 && (f.errorCode & 0x8001) == 0x8001 ? "PF" : f.toString();
-            }
-            assertThat(got).as("%s in state %d", leaf, state).isEqualTo(want[state]);
-        }
-    }
-
-    private static int prepare(SgxRig rig, int state) {
-        switch (state) {
-            case 0 -> {
-                return 40;
-            }
-            case 1 -> {
-                return 0;
-            }
-            case 2 -> {
-                rig.encls(0xA, 3, address(41), 0);
-                return 41;
-            }
-            case 3 -> {
-                return 4;
-            }
-            case 4 -> {
-                rig.pageInfo(BASE + 0x8000, 0, 0, address(0));
-                rig.encls(0xD, PAGEINFO, address(42), 0);
-                return 42;
-            }
-            case 5 -> {
-                rig.secinfo(1);
-                rig.encls(0xE, SgxRig.SECINFO, address(4), 0);
-                return 4;
-            }
-            case 6 -> {
-                return 1;
-            }
-            default -> {
-                rig.secinfo(state == 7 ? 0x100 : 0x400);
-                rig.encls(0xF, SgxRig.SECINFO, address(4), 0);
-                return 4;
-            }
-        }
     }
 }

@@ -214,8 +214,7 @@ class KeyDerivationTest {
         byte[] report = new KeyDependencies(REPORT, rig.platform).encode();
         assertThat(twin.platform.key(new KeyDependencies(REPORT, twin.platform)))
                 .isEqualTo(rig.platform.key(new KeyDependencies(REPORT, rig.platform)));
-        SgxPackage other =
-                new SgxPackage(rig.epc, SgxCapabilities.standard(3), "other root".getBytes(), "boot".getBytes());
+        SgxPackage other = new SgxPackage(rig.epc, SgxCapabilities.standard(3), new byte[] {1}, new byte[] {2});
         assertThat(other.key(new KeyDependencies(REPORT, other)))
                 .isNotEqualTo(rig.platform.key(new KeyDependencies(REPORT, rig.platform)));
         assertThat(report).isNotEmpty();

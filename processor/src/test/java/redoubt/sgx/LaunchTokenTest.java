@@ -28,7 +28,7 @@ class LaunchTokenTest {
     LaunchTokenTest() {
         rig.ecreate(SECS, SgxRig.secs(MODE64));
         byte[] measurement = Measurement.load(rig.epc.host(SECS)).digest();
-        sigstruct = SgxRig.sign(STRANGER, measurement, MODE64, 0, 0);
+        sigstruct = SgxRig.sign(STRANGER, measurement, MODE64, 3, 0, 0, 0);
         key = launchKey();
         token[EinitToken.VALID] = 1;
         Bytes.put64(token, EinitToken.ATTRIBUTES, MODE64);

@@ -10,9 +10,9 @@ import java.security.KeyPairGenerator;
 import java.security.SecureRandom;
 import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.spec.RSAKeyGenParameterSpec;
-import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import redoubt.cpu.CodeCache;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
@@ -30,6 +30,9 @@ final class SgxRig {
     static final long EPC = 0x4000_0000L;
     static final int EPC_PAGES = 64;
     static final long BASE = 0x1_0000_0000L;
+    /** Another view of the same page tables, for enclaves of 32 bits. */
+    static final long BASE32 = 0x8000_0000L;
+
     static final long SIZE = 0x10000;
 
     // scratch operands in RAM
@@ -44,10 +47,13 @@ final class SgxRig {
     static final long TABLES = 0x100000;
 
     static final KeyPair SIGNER = key();
-    private static final Map<String, byte[]> SIGNED = new HashMap<>();
+    private static final Map<String, byte[]> SIGNED = new ConcurrentHashMap<>();
+
+    /** Where {@link #eadd} takes the enclave to be. */
+    long base = BASE;
 
     final MemorySegment ram = Arena.ofAuto().allocate(0x200000, 4096);
-    final Epc epc = new Epc(Arena.ofAuto(), EPC_PAGES);
+    final Epc epc;
     final SgxPackage platform;
     private final CpuModel model;
     private final PhysicalMemory memory = new PhysicalMemory();
@@ -78,14 +84,30 @@ final class SgxRig {
     }
 
     private SgxRig(CpuModel model, SgxCapabilities capabilities, String boot) {
-        platform = new SgxPackage(
-                epc, capabilities, "root".getBytes(StandardCharsets.UTF_8), boot.getBytes(StandardCharsets.UTF_8));
+        this(
+                model,
+                new SgxPackage(
+                        new Epc(Arena.ofShared(), EPC_PAGES),
+                        capabilities,
+                        "root".getBytes(StandardCharsets.UTF_8),
+                        boot.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    /** Another machine, with RAM of its own, on the same package. */
+    SgxRig(SgxRig other) {
+        this(other.model, other.platform);
+    }
+
+    private SgxRig(CpuModel model, SgxPackage platform) {
+        this.platform = platform;
+        epc = platform.epc;
         this.model = model;
         memory.addRam(0, ram);
         memory.addEpc(EPC, (EPC_PAGES + 1) * 4096L, offset -> offset >> 12 < EPC_PAGES ? (int) (offset >> 12) : -1);
         put(TABLES, TABLES + 0x1000 | 7);
         put(TABLES + 0x1000, 0x87); // first GB as it is
         put(TABLES + 0x1008, EPC | 0x87);
+        put(TABLES + 0x1010, TABLES + 0x2000 | 7);
         put(TABLES + 0x1020, TABLES + 0x2000 | 7); // from 4 GB: page tables
         put(TABLES + 0x2000, TABLES + 0x3000 | 7);
         c = addProcessor();
@@ -240,7 +262,7 @@ final class SgxRig {
     void eadd(int secs, int page, long offset, long flags, byte[] content) {
         put(SOURCE, content);
         secinfo(flags);
-        pageInfo(BASE + offset, SOURCE, SECINFO, address(secs));
+        pageInfo(base + offset, SOURCE, SECINFO, address(secs));
         encls(1, PAGEINFO, address(page), 0);
     }
 
@@ -263,21 +285,26 @@ final class SgxRig {
     /** A SIGSTRUCT of {@link #SIGNER} for what the SECS has measured. */
     byte[] sign(int secs, long attributes) {
         byte[] measurement = Measurement.load(epc.host(secs)).digest();
+        long xfrm = Host.get64(epc.host(secs) + Secs.XFRM);
+        int misc = Host.get32(epc.host(secs) + Secs.MISCSELECT);
         return SIGNED.computeIfAbsent(
-                        HexFormat.of().formatHex(measurement) + attributes, k -> sign(measurement, attributes, 0, 3))
+                        String.join(
+                                " ",
+                                HexFormat.of().formatHex(measurement),
+                                Long.toHexString(attributes),
+                                Long.toHexString(xfrm),
+                                Integer.toHexString(misc)),
+                        k -> sign(SIGNER, measurement, attributes, xfrm, misc, 0, 3))
                 .clone();
     }
 
     static byte[] sign(byte[] measurement, long attributes, int prodId, int svn) {
-        return sign(SIGNER, measurement, attributes, prodId, svn);
+        return sign(SIGNER, measurement, attributes, 3, 0, prodId, svn);
     }
 
-    static byte[] sign(KeyPair signer, byte[] measurement, long attributes, int prodId, int svn) {
-        return sign(signer, measurement, attributes, 3, prodId, svn);
-    }
-
-    private static byte[] sign(KeyPair signer, byte[] measurement, long attributes, long xfrm, int prodId, int svn) {
-        var identity = new SigstructSigner.Identity(0, attributes, xfrm, -1, -1, 0, -1, prodId, svn);
+    static byte[] sign(
+            KeyPair signer, byte[] measurement, long attributes, long xfrm, int miscselect, int prodId, int svn) {
+        var identity = new SigstructSigner.Identity(0, attributes, xfrm, -1, -1, miscselect, -1, prodId, svn);
         return new SigstructSigner((RSAPrivateCrtKey) signer.getPrivate())
                 .sign(measurement, identity)
                 .bytes();
