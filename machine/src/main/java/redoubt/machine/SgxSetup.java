@@ -39,4 +39,9 @@ public record SgxSetup(
                 false,
                 Optional.empty());
     }
+
+    /** The same with the provisioning key open to the guest or not. */
+    public SgxSetup withProvisioning(boolean allowed) {
+        return new SgxSetup(sections, launchControl, allowed, rootKey);
+    }
 }

@@ -925,12 +925,6 @@ static void create(int fd, u64 base, int debug) {
     put64(secs + 16, enclave.ssa_frame_size | (u64)enclave.miscselect << 32);
     put64(secs + 48, flags);
     put64(secs + 56, xfrm);
-    if (flags & ATTRIBUTE_PROVISIONKEY) {
-        s64 provision = call3(SYS_OPEN, (s64)"/dev/sgx_provision", 0, 0);
-        u64 argument = provision;
-        result("provision   ", provision < 0 ? provision : call3(SYS_IOCTL, fd, IOC_PROVISION, (s64)&argument));
-        out("\n");
-    }
     u64 argument = (u64)secs;
     s64 r = call3(SYS_IOCTL, fd, IOC_CREATE, (s64)&argument);
     result("ECREATE     ", r);
@@ -943,6 +937,12 @@ static void create(int fd, u64 base, int debug) {
     out("\n");
     if (r) {
         leave(1);
+    }
+    if (flags & ATTRIBUTE_PROVISIONKEY) { /* only now: the driver's ECREATE takes back what was allowed before */
+        s64 provision = call3(SYS_OPEN, (s64)"/dev/sgx_provision", 0, 0);
+        argument = provision;
+        result("provision   ", provision < 0 ? provision : call3(SYS_IOCTL, fd, IOC_PROVISION, (s64)&argument));
+        out("\n");
     }
 }
 

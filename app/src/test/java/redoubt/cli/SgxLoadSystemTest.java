@@ -1,0 +1,212 @@
+package redoubt.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyPairGenerator;
+import java.security.SecureRandom;
+import java.security.interfaces.RSAPrivateCrtKey;
+import java.security.spec.RSAKeyGenParameterSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import redoubt.enclave.EnclaveFile;
+import redoubt.enclave.EnclaveLayout;
+import redoubt.image.DefaultGuest;
+import redoubt.image.GuestCommand;
+import redoubt.image.GuestInit;
+import redoubt.machine.Machine;
+import redoubt.sgx.SigstructSigner;
+
+/**
+ * Enclaves through the in-tree driver of Debian's kernel by {@code sgx-load}: one of the test's own making, changed in each
+ * way that EINIT must refuse; and real signed ones, whose folder {@code -Dredoubt.enclaves=FOLDER} names.
+ */
+class SgxLoadSystemTest {
+    private static final long DEBUG = 2;
+    private static final long MODE64BIT = 4;
+    private static final long PROVISIONKEY = 0x10;
+    /** Of 4 KiB: what fits in the guest's EPC without paging for minutes. */
+    private static final long MOST_PAGES = 16_000;
+
+    @TempDir
+    private Path folder;
+
+    // mov rbx, rcx; mov eax, 4 (EEXIT); mov edi, 0x1234; mov esi, 0x5678; enclu
+    private static final byte[] CODE = {
+        0x48,
+        (byte) 0x89,
+        (byte) 0xCB,
+        (byte) 0xB8,
+        4,
+        0,
+        0,
+        0,
+        (byte) 0xBF,
+        0x34,
+        0x12,
+        0,
+        0,
+        (byte) 0xBE,
+        0x78,
+        0x56,
+        0,
+        0,
+        0x0F,
+        0x01,
+        (byte) 0xD7
+    };
+
+    private static byte[] record(String tag, long a, long b) {
+        ByteBuffer record = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        record.put(0, tag.getBytes(StandardCharsets.ISO_8859_1));
+        return record.putLong(8, a).putLong(16, b).array();
+    }
+
+    private static void page(ByteArrayOutputStream stream, long offset, long flags, byte[] start) {
+        stream.writeBytes(record("EADD", offset, flags));
+        byte[] content = java.util.Arrays.copyOf(start, 4096);
+        for (int at = 0; at < 4096; at += 256) {
+            stream.writeBytes(record("EEXTEND", offset + at, 0));
+            stream.write(content, at, 256);
+        }
+    }
+
+    /** TCS, two SSA frames, code that leaves at once: an SGXS stream. */
+    private static byte[] stream() {
+        var stream = new ByteArrayOutputStream();
+        ByteBuffer create = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        create.put(0, "ECREATE".getBytes(StandardCharsets.ISO_8859_1))
+                .putInt(8, 1)
+                .putLong(12, 0x8000);
+        stream.writeBytes(create.array());
+        ByteBuffer tcs = ByteBuffer.allocate(72).order(ByteOrder.LITTLE_ENDIAN);
+        tcs.putLong(16, 0x1000).putInt(28, 2).putLong(32, 0x3000).putInt(64, -1).putInt(68, -1);
+        page(stream, 0, 0x100, tcs.array());
+        page(stream, 0x1000, 0x203, new byte[0]);
+        page(stream, 0x2000, 0x203, new byte[0]);
+        page(stream, 0x3000, 0x205, CODE);
+        return stream.toByteArray();
+    }
+
+    private static byte[] sign(byte[] stream, long attributes) throws GeneralSecurityException {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+        generator.initialize(new RSAKeyGenParameterSpec(3072, RSAKeyGenParameterSpec.F0), new SecureRandom());
+        EnclaveLayout layout = EnclaveFile.read("enclave", stream).getFirst().layout();
+        assertThat(layout).isNotNull();
+        return new SigstructSigner(
+                        (RSAPrivateCrtKey) generator.generateKeyPair().getPrivate())
+                .sign(layout.mrenclave(), new SigstructSigner.Identity(0, attributes, 3, -1, 3, 0, -1, 0, 0))
+                .bytes();
+    }
+
+    private static byte[] flipped(byte[] bytes, int at) {
+        byte[] changed = bytes.clone();
+        changed[at] ^= 1;
+        return changed;
+    }
+
+    private String inGuest(Machine.Setup setup, String script) {
+        DefaultGuest.Prepared guest =
+                DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(List.of("sh", "-c", script)))
+                        .copying(List.of(new GuestInit.Copy(folder, "/e"))));
+        DefaultGuestSystemTest.Run run = DefaultGuestSystemTest.run(setup, guest);
+        assertThat(run.err()).isEmpty();
+        return run.out();
+    }
+
+    @Test
+    void enclaveIsEnteredAndEachChangeOfItGetsItsOwnCode() throws IOException, GeneralSecurityException {
+        byte[] stream = stream();
+        byte[] sig = sign(stream, MODE64BIT);
+        Files.write(folder.resolve("good.sgxs"), stream);
+        Files.write(folder.resolve("page.sgxs"), flipped(stream, stream.length - 1));
+        Files.write(folder.resolve("good.sig"), sig);
+        Files.write(folder.resolve("signature.sig"), flipped(sig, 516));
+        Files.write(folder.resolve("prodid.sig"), flipped(sig, 1024));
+        Files.write(folder.resolve("header.sig"), flipped(sig, 0));
+        Files.write(folder.resolve("provision.sig"), sign(stream, MODE64BIT | PROVISIONKEY));
+
+        String out = inGuest(Machine.Setup.of(256L << 20, 8L << 20), """
+                for way in "good good" "page good" "good signature" "good prodid" "good header" "good good --debug" \\
+                        "good provision"; do
+                    set -- $way
+                    echo "$way:"
+                    sgx-load /e/$1.sgxs --css /e/$2.sig $3 | grep -E 'ECREATE|EINIT|EENTER'
+                done
+                """);
+
+        assertThat(out).isEqualTo("""
+                        good good:
+                        ECREATE     0, size 0x8000, attributes 0x4, XFRM 0x3
+                        EINIT       0
+                        EENTER      0, EEXIT with RDI 0x1234, RSI 0x5678
+                        page good:
+                        ECREATE     0, size 0x8000, attributes 0x4, XFRM 0x3
+                        EINIT       -1 EPERM, EINIT returned 4 SGX_INVALID_MEASUREMENT
+                        good signature:
+                        ECREATE     0, size 0x8000, attributes 0x4, XFRM 0x3
+                        EINIT       -1 EPERM, EINIT returned 8 SGX_INVALID_SIGNATURE
+                        good prodid:
+                        ECREATE     0, size 0x8000, attributes 0x4, XFRM 0x3
+                        EINIT       -1 EPERM, EINIT returned 8 SGX_INVALID_SIGNATURE
+                        good header:
+                        ECREATE     0, size 0x8000, attributes 0x4, XFRM 0x3
+                        EINIT       -1 EPERM, EINIT returned 1 SGX_INVALID_SIG_STRUCT
+                        good good --debug:
+                        ECREATE     0, size 0x8000, attributes 0x6, XFRM 0x3
+                        EINIT       -1 EPERM, EINIT returned 2 SGX_INVALID_ATTRIBUTE
+                        good provision:
+                        ECREATE     -5 EIO, size 0x8000, attributes 0x14, XFRM 0x3
+                        """);
+    }
+
+    @Test
+    void provisioningKeyEnclaveStartsWithTheGateOpen() throws IOException, GeneralSecurityException {
+        byte[] stream = stream();
+        Files.write(folder.resolve("p.sgxs"), stream);
+        Files.write(folder.resolve("p.sig"), sign(stream, MODE64BIT | PROVISIONKEY));
+        Machine.Setup closed = Machine.Setup.of(256L << 20, 8L << 20);
+
+        String out = inGuest(
+                closed.with(closed.sgx().withProvisioning(true)), "sgx-load /e/p.sgxs --css /e/p.sig | grep EINIT");
+
+        assertThat(out).isEqualTo("EINIT       0\n");
+    }
+
+    @Test
+    void realSignedEnclavesReachEinitAndAreEntered() throws IOException {
+        String real = System.getProperty("redoubt.enclaves");
+        assumeTrue(real != null, "skipped: -Dredoubt.enclaves names no folder with real signed enclaves");
+        List<String> commands = new ArrayList<>();
+        try (Stream<Path> files = Files.list(Path.of(real))) {
+            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+                EnclaveFile enclave = EnclaveFile.read(file.toString(), Files.readAllBytes(file))
+                        .getFirst();
+                EnclaveLayout layout = enclave.layout();
+                if (layout != null && enclave.sigstruct() != null && layout.pages() <= MOST_PAGES) {
+                    String name = "e" + commands.size();
+                    Files.copy(file, folder.resolve(name));
+                    commands.add(
+                            "sgx-load /e/" + name + " > /tmp/out && grep -c '^EINIT *0$' /tmp/out || cat /tmp/out");
+                }
+            }
+        }
+        assertThat(commands).isNotEmpty();
+        Machine.Setup setup = Machine.Setup.of(1024L << 20, 64L << 20);
+
+        String out = inGuest(setup.with(setup.sgx().withProvisioning(true)), String.join("\n", commands));
+
+        assertThat(out).isEqualTo("1\n".repeat(commands.size()));
+    }
+}
