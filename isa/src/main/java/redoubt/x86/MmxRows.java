@@ -78,7 +78,7 @@ final class MmxRows {
         t.row("PEXTRW", "NP.0F.C5", "=Gd,Nq,Ib", "Mmx.pextrw", "mod3");
         t.row("PMOVMSKB", "NP.0F.D7", "=Gd,Nq", "Mmx.pmovmskb", "mod3");
         t.row("MOVNTQ", "NP.0F.E7", "=Qq,Pq", "Mmx.movq", "mem");
-        t.row("MASKMOVQ", "NP.0F.F7", "Pq,Nq", "Mmx.maskmovq", "mod3");
+        t.row("MASKMOVQ", "NP.0F.F7", "Pq,Nq", "Mmx.maskmovq", "mod3", "rdi");
         t.row("CVTPI2PS", "NP.0F.2A", "+Vx,Qq", "Mmx.cvtpi2ps");
         t.row("CVTTPS2PI", "NP.0F.2C", "=Pq,Wq", "Mmx.cvttps2pi");
         t.row("CVTPS2PI", "NP.0F.2D", "=Pq,Wq", "Mmx.cvtps2pi");

@@ -21,6 +21,7 @@ import java.util.Set;
  * {@code cond} the function is a condition (JCC, SETCC, CMOVCC); {@code unaligned} no 16-byte alignment check of a
  * legacy-encoded vector memory operand; {@code aligned} one of a VEX-encoded one; {@code encl} #UD inside an enclave;
  * {@code mod3} register form only; {@code mem} memory form only; {@code vsib} the index of the memory operand is a vector;
+ * {@code rdi} memory at DS:rDI, or another segment by prefix, whose address the function finds in {@link Op#TEMP};
  * {@code xmm0} VEX-encoded with XMM0 as destination, unnamed; {@code probe} a destination in memory is checked before the
  * function runs, which may raise a floating-point exception.
  *

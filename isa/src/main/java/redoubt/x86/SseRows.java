@@ -63,7 +63,7 @@ final class SseRows {
         t.row("MOVQ", "66.0F.D6", "=Wq,Vx", "Vec.movq");
         t.row("PMOVMSKB", "66.0F.D7", "=Gd,Ux", "Vec.pmovmskb", "mod3");
         t.row("MOVNTDQ", "66.0F.E7", "=Wx,Vx", "Vec.movdqa", "mem");
-        t.row("MASKMOVDQU", "66.0F.F7", "Vx,Ux", "Vec.maskmovdqu", "mod3");
+        t.row("MASKMOVDQU", "66.0F.F7", "Vx,Ux", "Vec.maskmovdqu", "mod3", "rdi");
         t.feature(Feature.SSE3);
         t.row("MOVSLDUP", "F3.0F.12", "=Vx,Wx", "VecFloat.movsldup");
         t.row("MOVSHDUP", "F3.0F.16", "=Vx,Wx", "VecFloat.movshdup");

@@ -155,6 +155,14 @@ final class BlockBuilder {
                 default -> {}
             }
         }
+        if (row.has("rdi")) {
+            int segment = insn.segment < 0 ? 3 : insn.segment;
+            emit(Op.pack(Kinds.EA_GENERAL, 0, 7, Op.ZERO, 0, 0));
+            emit(segment
+                    | (long) addressSize() << 3
+                    | 0x20
+                    | (long) operands.getFirst().bits(0) / 8 << 8);
+        }
         if (!insn.memory) {
             if (relative) {
                 emit(Op.packBranch(kind, next, (int) insn.immediate));
@@ -197,9 +205,7 @@ final class BlockBuilder {
 
     /** Whether the row works its address out further by itself and would do that wrong for this address size or segment. */
     private boolean isUnusualAddress(Row row) {
-        boolean implicit = row.semantics.contains(".maskmov");
-        boolean bitString = row.has("bitstring") && insn.memory;
-        return insn.mode == 64 && (implicit || bitString) && (insn.addressSize != 64 || implicit && insn.segment >= 0);
+        return insn.mode == 64 && row.has("bitstring") && insn.memory && insn.addressSize != 64;
     }
 
     private long second(Row row, long immediate) {

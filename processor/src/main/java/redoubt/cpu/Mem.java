@@ -180,6 +180,14 @@ public final class Mem {
     // ---- vectors, to and from Cpu.x
 
     public static void ld128(Cpu c, long linear, int index) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k] == (linear + 15 & -4096)) {
+            long host = linear + t[k + 2];
+            c.x[index] = HOST.get(JAVA_LONG_UNALIGNED, host);
+            c.x[index + 1] = HOST.get(JAVA_LONG_UNALIGNED, host + 8);
+            return;
+        }
         long low = ldPart(c, linear);
         long high = ldPart(c, linear + 8);
         c.x[index] = low;
@@ -187,9 +195,15 @@ public final class Mem {
     }
 
     public static void st128(Cpu c, long linear, int index) {
-        if (c.tlb[((int) (linear >>> 10) & Mmu.INDEX_MASK) + 1] != (linear + 15 & -4096)) {
-            c.mmu.probeWrite(linear, 16);
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k + 1] == (linear + 15 & -4096)) {
+            long host = linear + t[k + 2];
+            HOST.set(JAVA_LONG_UNALIGNED, host, c.x[index]);
+            HOST.set(JAVA_LONG_UNALIGNED, host + 8, c.x[index + 1]);
+            return;
         }
+        c.mmu.probeWrite(linear, 16);
         stPart(c, linear, c.x[index]);
         stPart(c, linear + 8, c.x[index + 1]);
     }
@@ -269,6 +283,16 @@ public final class Mem {
     }
 
     public static void ldVector256(Cpu c, long linear, int index) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k] == (linear + 31 & -4096)) {
+            long host = linear + t[k + 2];
+            c.x[index] = HOST.get(JAVA_LONG_UNALIGNED, host);
+            c.x[index + 1] = HOST.get(JAVA_LONG_UNALIGNED, host + 8);
+            c.x[index + 2] = HOST.get(JAVA_LONG_UNALIGNED, host + 16);
+            c.x[index + 3] = HOST.get(JAVA_LONG_UNALIGNED, host + 24);
+            return;
+        }
         long first = ldPart(c, linear);
         long second = ldPart(c, linear + 8);
         ld128(c, linear + 16, index + 2);

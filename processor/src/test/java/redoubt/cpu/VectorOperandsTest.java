@@ -173,4 +173,23 @@ class VectorOperandsTest {
             assertThat(t.cpu.x[4]).isEqualTo(1);
         }
     }
+
+    @Test
+    void protectedModeHasEightVectorRegistersAndNoW() {
+        try (TestCpu t = withAvx()) {
+            t.cpu.segmentAccess[1] = 0xC09B;
+            t.cpu.codeMode = 32;
+            t.cpu.cpl(0);
+            for (int i = 0; i < 8; i++) {
+                t.cpu.x[4 * i] = i;
+            }
+            java.util.Arrays.fill(t.cpu.x, 32, 36, -1);
+            t.cpu.x[28] = 1L << 63;
+            // vblendvpd xmm1, xmm2, xmm3, is4 = 15: register 7; vmovq is vmovd; vzeroupper
+            t.run(3, 0xC4, 0xE3, 0x69, 0x4B, 0xCB, 0xF0, 0xC4, 0xE1, 0xF9, 0x7E, 0xC8, 0xC5, 0xF8, 0x77);
+            assertThat(t.cpu.x[4]).isEqualTo(3);
+            assertThat(t.cpu.r[0]).isEqualTo(3);
+            assertThat(t.cpu.x[34]).isEqualTo(-1); // YMM8 is not of this mode
+        }
+    }
 }

@@ -148,6 +148,10 @@ public final class HandlerGenerator {
                     "ea += (" + index.replace("A", "(int) (op >>> 12) & 31") + " >> " + Integer.numberOfTrailingZeros(n)
                             + ") * " + n / 8 + ";");
         }
+        if (kind.memory() && row.semantics.equals("Vec.movdqa") && isDirectMove(kind)) {
+            directMove(out, kind);
+            return out.toString();
+        }
         List<Argument> arguments = new ArrayList<>();
         arguments.add(new Argument("c"));
         Operand destination = null;
@@ -318,6 +322,25 @@ public final class HandlerGenerator {
             }
         }
         arguments.add(source); // of a destructive form: after the destination, the same as first source
+    }
+
+    /** Whether a plain move has as many lanes in memory as in the register (a broadcast has not). */
+    private static boolean isDirectMove(Kind kind) {
+        return kind.row().operands.stream().allMatch(o -> o.size() == 'x') || !kind.longVector();
+    }
+
+    /** A plain move between register and memory, the commonest of vector instructions, without the scratch vector. */
+    private void directMove(StringBuilder out, Kind kind) {
+        Operand first = kind.row().operands.get(0);
+        Operand second = kind.row().operands.get(1);
+        boolean store = first.kind() == 'W';
+        Operand memory = store ? first : second;
+        Operand register = store ? second : first;
+        String index = "(" + field(register, kind) + ") * 4";
+        line(out, "Mem." + (store ? "st" : "ld") + "Vector" + accessed(kind, memory) + "(c, ea, " + index + ");");
+        if (!store && kind.row().vex && !kind.longVector()) {
+            line(out, "Mem.clearUpper(c, " + index + ");");
+        }
     }
 
     /** Width in bits of a vector operand in memory, and whether it must be aligned. */

@@ -3,6 +3,7 @@ package redoubt.cpu.insn;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.Flags;
 import redoubt.cpu.Mem;
+import redoubt.x86.Op;
 
 /**
  * Integer vector instructions (SDM vol. 1, 10.4.6, 11.4.2, 12.6, 12.7 and 12.10), and the moves, logic and shuffles of all
@@ -52,17 +53,15 @@ public final class Vec {
     }
 
     /**
-     * MASKMOVDQU: stores the bytes of {@code a} whose byte in {@code mask} has its top bit set, at DS:rDI in the size of
-     * the current mode. All of them are probed first, so that a fault leaves memory as it was.
+     * MASKMOVDQU: stores the bytes of {@code a} whose byte in {@code mask} has its top bit set. All of them are probed
+     * first, so that a fault leaves memory as it was.
      */
     public static void maskmovdqu(Cpu c, int a, int mask) {
         storeSelected(c, c.x[a], c.x[a + 1], pmovmskb(c, mask));
     }
 
     static void storeSelected(Cpu c, long low, long high, int selected) {
-        long at = c.codeMode == 64
-                ? c.r[7]
-                : c.segmentBase[3] + (c.codeMode == 32 ? c.r[7] & Lanes.LOW32 : c.r[7] & 0xFFFF) & Lanes.LOW32;
+        long at = c.r[Op.TEMP];
         for (int i = 0; i < 16; i++) {
             if ((selected >>> i & 1) != 0) {
                 Mem.ldw8(c, at + i);
