@@ -44,16 +44,16 @@ class OversubscriptionTest {
             0x4C, 0x89, 0xD3, // mov rbx, r10
             0xB8, 4, 0, 0, 0, 0x0F, 0x01, 0xD7); // EEXIT
 
-    /** An enclave that fills a region of EPC but for its SECS, and what its builder signs. */
-    private record Program(int epcBytes, SignedEnclave enclave, byte[] sigstruct) {
+    /** An enclave in a region of EPC, which it fills unless told otherwise, and what its builder signs. */
+    private record Program(int epcBytes, int heapPages, SignedEnclave enclave, byte[] sigstruct) {
         static Program of(int epcBytes) {
-            SignedEnclave enclave = SignedEnclave.standard(BASE, epcBytes, DEBUG, WALK);
-            enclave.heap(HEAP, epcBytes / PAGE - 6);
-            return new Program(epcBytes, enclave, enclave.sigstruct());
+            return of(epcBytes, epcBytes / PAGE - 6);
         }
 
-        int heapPages() {
-            return epcBytes / PAGE - 6;
+        static Program of(int epcBytes, int heapPages) {
+            SignedEnclave enclave = SignedEnclave.standard(BASE, epcBytes, DEBUG, WALK);
+            enclave.heap(HEAP, heapPages);
+            return new Program(epcBytes, heapPages, enclave, enclave.sigstruct());
         }
     }
 
@@ -109,9 +109,9 @@ class OversubscriptionTest {
 
     @Test
     void withoutItTheGuestThatAsksTooMuchFailsAndTheOthersDoNot() throws Exception {
-        HostSgx host = TestGuest.host(16 * MIB / PAGE);
-        Program modest = Program.of(4 * MIB);
-        Program greedy = Program.of(8 * MIB);
+        HostSgx host = TestGuest.host(64 * MIB / PAGE);
+        Program modest = Program.of(32 * MIB, 3000);
+        Program greedy = Program.of(32 * MIB);
         CyclicBarrier everybody = new CyclicBarrier(4); // the others have built; then, all have their outcome
         List<Callable<String>> tasks = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
@@ -189,6 +189,24 @@ class OversubscriptionTest {
             assertThat(guest.encls(3, 0, guest.secs(), 0)).isEqualTo("rax 0");
         }
         assertThat(host.freePages()).isEqualTo(64);
+    }
+
+    @Test
+    void aProcessorInsideKeepsWhatItWorksWith() throws IOException {
+        HostSgx host = TestGuest.host(64);
+        host.oversubscribe();
+        try (var guest = new TestGuest(host, 2 * MIB)) {
+            guest.enclave(DEBUG, 0xEB, 0xFE); // jmp $
+            assertThat(guest.eenterFor(100)).isInstanceOf(VmExit.Budget.class);
+            evictAll(guest);
+            guest.vcpu.interrupt();
+            assertThat(guest.vcpu.run(100)).isInstanceOf(VmExit.Interrupted.class);
+            assertThat(guest.epc.debugRead(0x2000 - 184 + 136)).isEqualTo(BASE + 0x4000); // GPRSGX.RIP
+            assertThat(guest.epc.debugRead(24) & 0xFFFF_FFFFL).isEqualTo(1); // TCS.CSSA
+            evictAll(guest);
+            assertThat(guest.vcpu.run(100)).isInstanceOf(VmExit.Budget.class); // ERESUME
+            assertThat(guest.c.enclave.inEnclave()).isTrue();
+        }
     }
 
     @Test

@@ -222,13 +222,4 @@ public final class Epc {
         address[page] = entry.address;
         epoch[page] = entry.epoch;
     }
-
-    /**
-     * Makes a page invalid whatever its state, as the loss of power does; for the end of a VM. Counts of a surviving SECS
-     * are not kept.
-     */
-    public void lose(int page) {
-        restrict();
-        bits[page] = 0;
-    }
 }
