@@ -24,7 +24,7 @@ final class EnclaveArguments {
     @Parameters(
             paramLabel = "FILE",
             description = "An enclave signed by Intel's SDK or Open Enclave, an SGXS stream, or a SIGSTRUCT.")
-    private Path file;
+    private Path file = Path.of("");
 
     @Option(
             names = "--css",
@@ -38,7 +38,7 @@ final class EnclaveArguments {
             paramLabel = "FORMAT",
             defaultValue = "text",
             description = "How to write the result: ${COMPLETION-CANDIDATES} (default: text).")
-    private Output output;
+    private Output output = Output.text;
 
     EnclaveArguments() {}
 

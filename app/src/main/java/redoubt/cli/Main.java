@@ -2,6 +2,7 @@ package redoubt.cli;
 
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import redoubt.enclave.EnclaveFileException;
@@ -70,7 +71,7 @@ public final class Main {
     private static int execute(String[] arguments, PrintWriter out, PrintWriter err) {
         CommandLine commands = new CommandLine(new Main());
         // What follows the guest's command belongs to it.
-        commands.getSubcommands().get("run").setStopAtPositional(true);
+        Objects.requireNonNull(commands.getSubcommands().get("run")).setStopAtPositional(true);
         return commands.setOut(out)
                 .setErr(err)
                 .setUsageHelpAutoWidth(true)

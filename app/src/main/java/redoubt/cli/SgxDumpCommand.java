@@ -23,7 +23,7 @@ final class SgxDumpCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private EnclaveArguments arguments;
+    private EnclaveArguments arguments = new EnclaveArguments();
 
     SgxDumpCommand() {}
 

@@ -20,7 +20,7 @@ final class SgxMeasureCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private EnclaveArguments arguments;
+    private EnclaveArguments arguments = new EnclaveArguments();
 
     SgxMeasureCommand() {}
 

@@ -55,7 +55,7 @@ class EnclaveExtendedStateTest {
         rig.eenter(0);
         assertThat(c.xcr0).isEqualTo(xfrm);
         for (int i = 0; i < 64; i++) {
-            c.x[i] = 0x1000 + i;
+            c.x[i] = 0x1000L + i;
         }
         c.pkru = 0x5A00;
 

@@ -166,7 +166,7 @@ class AcpiTablesTest {
         var image = ByteBuffer.wrap(
                         AcpiTables.build(new AcpiTables.Description(layout, numa, List.of(0, 1), true, SERIALS)))
                 .order(ByteOrder.LITTLE_ENDIAN);
-        ByteBuffer srat = walk(image).get("SRAT");
+        ByteBuffer srat = Objects.requireNonNull(walk(image).get("SRAT"));
         assertThat(srat.get(48 + 2)).isZero();
         assertThat(srat.get(64 + 2)).isEqualTo((byte) 3);
         assertThat(srat.get(64 + 3)).as("APIC ID").isEqualTo((byte) 1);
