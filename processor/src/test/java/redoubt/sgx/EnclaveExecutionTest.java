@@ -170,6 +170,42 @@ class EnclaveExecutionTest {
     }
 
     @Test
+    void anAsynchronousExitKeepsTheUpperHalvesOfAnEnclaveWithAvx() {
+        SgxRig avx = new SgxRig(SgxCapabilities.standard(7), "boot");
+        Cpu cpu = avx.c;
+        cpu.xcr0 = 7;
+        avx.standardEnclave(MODE64, 7);
+        cpu.x[4 * 15 + 3] = 0x77;
+        avx.eenter(0);
+        assertThat(cpu.xcr0).isEqualTo(7);
+        for (int i = 0; i < 64; i++) {
+            cpu.x[i] = 0x5000 + i;
+        }
+        avx.unit.asynchronousExit(cpu, -1, 0, 0);
+        assertThat(java.util.Arrays.copyOf(cpu.x, 64)).containsOnly(0);
+        long xsave = avx.epc.host(2);
+        assertThat(Host.get64(xsave + XsaveArea.XSTATE_BV) & 6).isEqualTo(6);
+        assertThat(Host.get64(xsave + 576 + 16 * 15 + 8)).isEqualTo(0x503F); // YMM_Hi128: SDM vol. 1, 13.5.3
+        cpu.rip = AEP + 3;
+        avx.enclu(3, BASE, AEP, 0);
+        for (int i = 0; i < 64; i++) {
+            assertThat(cpu.x[i]).isEqualTo(0x5000 + i);
+        }
+    }
+
+    @Test
+    void anEnclaveWithoutAvxCannotUseItAndNeedsItNotEnabled() {
+        c.xcr0 = 7;
+        rig.eenter(0);
+        assertThat(faultOf(c::checkAvx)).isEqualTo("#UD");
+        rig.eexit();
+        assertThat(faultOf(c::checkAvx)).isEqualTo("none");
+        SgxRig avx = new SgxRig(SgxCapabilities.standard(7), "boot");
+        avx.standardEnclave(MODE64, 7);
+        assertThat(faultOf(() -> avx.eenter(0))).isEqualTo("#GP"); // XCR0 is 3
+    }
+
+    @Test
     void theExitInformationNamesTheException() {
         for (int[] row : new int[][] {{6, 0x80000306}, {0, 0x80000300}, {3, 0x80000603}, {-1, 0}, {13, 0}, {7, 0}}) {
             SgxRig fresh = new SgxRig().standardEnclave(MODE64);

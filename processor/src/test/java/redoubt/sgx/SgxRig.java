@@ -329,7 +329,12 @@ final class SgxRig {
      * data at 0x3000 (4), RX code at 0x4000 (5), a second TCS at 0x5000 with SSA at 0x6000 (6, 7).
      */
     SgxRig standardEnclave(long attributes) {
-        byte[] s = buildEnclave(attributes);
+        return standardEnclave(attributes, 3);
+    }
+
+    /** The same with another XFRM than x87 and SSE. */
+    SgxRig standardEnclave(long attributes, long xfrm) {
+        byte[] s = buildEnclave(attributes, xfrm);
         long code = einit(0, s);
         if (code != 0) {
             throw new IllegalStateException("EINIT gave " + code);
@@ -339,8 +344,14 @@ final class SgxRig {
 
     /** The same, not initialized; returns a SIGSTRUCT that will do, of a signer that may launch. */
     byte[] buildEnclave(long attributes) {
+        return buildEnclave(attributes, 3);
+    }
+
+    private byte[] buildEnclave(long attributes, long xfrm) {
         byte[] zero = new byte[4096];
-        ecreate(0, secs(attributes));
+        byte[] secs = secs(attributes);
+        Bytes.put64(secs, Secs.XFRM, xfrm);
+        ecreate(0, secs);
         eadd(0, 1, 0, 0x100, tcs(0x1000, 2, 0x4000));
         eadd(0, 2, 0x1000, 0x203, zero);
         eadd(0, 3, 0x2000, 0x203, zero);
