@@ -47,7 +47,10 @@ final class HostTerminal {
         }
     }
 
-    /** Raw mode for as long as it is open: every key goes to the guest, Ctrl-C too. */
+    /**
+     * The terminal that is to be the guest's. From {@link #enter} until it is closed every key goes to the guest, Ctrl-C too.
+     * Output is still processed, as QEMU leaves it, so that our own messages look right.
+     */
     static final class Raw implements AutoCloseable {
         private final Terminal terminal;
         private final Attributes before;
@@ -58,10 +61,16 @@ final class HostTerminal {
                     .system(true)
                     .dumb(false)
                     .nativeSignals(false)
+                    .graphemeCluster(false) // or it asks the terminal, whose answer the guest would take for input
                     .build();
-            before = terminal.enterRawMode();
+            before = terminal.getAttributes();
             hook = new Thread(() -> terminal.setAttributes(before));
             Runtime.getRuntime().addShutdownHook(hook);
+        }
+
+        /** Raw mode from now on. */
+        void enter() {
+            terminal.enterRawMode();
         }
 
         int rows() {

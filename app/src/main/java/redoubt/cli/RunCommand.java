@@ -230,6 +230,9 @@ final class RunCommand implements Callable<Integer> {
         try (OutputStream out = open("--serial", where, FileDescriptor.out);
                 HostTerminal.Raw raw = typed ? new HostTerminal.Raw() : null;
                 Machine machine = new Machine(setup, List.of(octet -> put(out, octet)))) {
+            if (raw != null) {
+                raw.enter();
+            }
             machine.boot(elf, ramdisk, cmdline == null ? "console=ttyS0" : cmdline);
             if (tty && in != HostTerminal.Kind.NOTHING) {
                 InputStream source = new FileInputStream(FileDescriptor.in);
@@ -303,6 +306,8 @@ final class RunCommand implements Callable<Integer> {
             try (HostTerminal.Raw raw = terminal ? new HostTerminal.Raw() : null) {
                 if (raw != null) {
                     what = GuestCommand.shell().onTerminal(raw.rows(), raw.columns());
+                    String type = System.getenv("TERM");
+                    what = type == null ? what : what.with("TERM", type);
                 }
                 DefaultGuest.Prepared guest = DefaultGuest.prepare(DefaultGuest.Options.of(what)
                         .copying(copied)
@@ -344,7 +349,12 @@ final class RunCommand implements Callable<Integer> {
         boolean mayWait = in == HostTerminal.Kind.STREAM || in == HostTerminal.Kind.TERMINAL;
         var streams = new GuestSession.Streams(
                 raw != null ? out : new BufferedOutputStream(out), new BufferedOutputStream(err), log, input, mayWait);
-        made[0] = new GuestSession(setup, streams, raw != null, progress::close);
+        made[0] = new GuestSession(setup, streams, raw != null, () -> {
+            progress.close();
+            if (raw != null) { // not before, so that Ctrl-C ends a boot that takes too long
+                raw.enter();
+            }
+        });
         long start = System.nanoTime();
         GuestSession.Result result = made[0].run(guest, limit);
         progress.close();
