@@ -16,7 +16,8 @@ public final class Kinds {
 
     /**
      * Not an instruction: works out a segmented or address-size-dependent operand into {@link Op#TEMP}. Second word: 0..2
-     * segment register number, 3..4 address size (0: 16, 1: 32, 2: 64), 5 write, 8..15 bytes accessed.
+     * segment register number, 3..4 address size (0: 16, 1: 32, 2: 64), 5 write, 8..15 bytes accessed; of
+     * a bit string 16 set, 17..18 its operand size (0: 16, 1: 32, 2: 64), 20..24 the register with the bit's number.
      */
     public static final int EA_GENERAL = 1;
 

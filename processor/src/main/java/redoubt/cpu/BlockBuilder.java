@@ -113,10 +113,6 @@ final class BlockBuilder {
         int kind = Kinds.of(row, insn.operandSize, insn.memory && row.hasMemoryForm(), insn.l == 1);
         boolean ends = row.has("end");
         boolean two = kind >= Kinds.FIRST && Kinds.isTwoWord(Kinds.ALL.get(kind - Kinds.FIRST));
-        if (isUnusualAddress(row)) {
-            emit(Kinds.UNIMPLEMENTED);
-            return true;
-        }
         if (row.has("string")) {
             emit(Op.pack(
                     kind,
@@ -203,11 +199,6 @@ final class BlockBuilder {
         return ends;
     }
 
-    /** Whether the row works its address out further by itself and would do that wrong for this address size or segment. */
-    private boolean isUnusualAddress(Row row) {
-        return insn.mode == 64 && row.has("bitstring") && insn.memory && insn.addressSize != 64;
-    }
-
     private long second(Row row, long immediate) {
         long is4 = immediate >> 4 & (insn.mode == 64 ? 15 : 7);
         return row.vex ? immediate & 0xFFFF_FFFFL | (long) insn.vvvv << 32 | is4 << 40 : immediate;
@@ -266,7 +257,12 @@ final class BlockBuilder {
                 write = operand.writes();
             }
         }
-        return segment | (long) addressSize() << 3 | (write ? 0x20 : 0) | (long) bytes << 8;
+        long bitString = row.has("bitstring")
+                ? EffectiveAddress.BIT_STRING
+                        | (long) Integer.numberOfTrailingZeros(insn.operandSize >> 4) << 17
+                        | (long) insn.reg << 20
+                : 0;
+        return segment | (long) addressSize() << 3 | (write ? 0x20 : 0) | (long) bytes << 8 | bitString;
     }
 
     private int addressSize() {

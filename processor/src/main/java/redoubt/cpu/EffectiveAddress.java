@@ -7,11 +7,23 @@ public final class EffectiveAddress {
     /** In a second word: no segment at all (LEA). */
     public static final int NO_SEGMENT = 7;
 
+    /** In a second word: a bit string, whose handler adds the distance of the bit to the address it is given. */
+    static final int BIT_STRING = 0x10000;
+
     private EffectiveAddress() {}
+
+    /** Distance in bytes of the operand that holds a bit string's bit: SDM vol. 1 3.1.1.9, BitBase. */
+    private static long bitDistance(Cpu c, long second) {
+        int size = (int) (second >>> 17) & 3;
+        long bit = c.r[(int) (second >>> 20) & 31];
+        long index = size == 0 ? (short) bit : size == 1 ? (int) bit : bit;
+        return (index >> 4 + size) * (2L << size);
+    }
 
     /** {@link redoubt.x86.Kinds#EA_GENERAL}. */
     public static void general(Cpu c, long op, long second) {
-        long offset = Mem.ea(c.r, op);
+        long distance = (second & BIT_STRING) != 0 ? bitDistance(c, second) : 0;
+        long offset = Mem.ea(c.r, op) + distance;
         int addressSize = (int) (second >>> 3) & 3;
         if (addressSize == 0) {
             offset &= 0xFFFF;
@@ -22,7 +34,7 @@ public final class EffectiveAddress {
         if (segment != NO_SEGMENT) {
             offset = linear(c, segment, offset, (int) (second >>> 8) & 0xFF, (second & 0x20) != 0);
         }
-        c.r[Op.TEMP] = offset;
+        c.r[Op.TEMP] = offset - distance;
     }
 
     /** {@link redoubt.x86.Kinds#EA_ABSOLUTE}. */
