@@ -85,8 +85,8 @@ final class EnclaveMachine {
         rig.put(GDT + 0x08, 0x00AF9B000000FFFFL);
         rig.put(GDT + 0x10, 0x00CF93000000FFFFL);
         for (int v = 0; v < 32; v++) {
-            long handler = HANDLERS + v * 16;
-            rig.put(IDT + v * 16, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
+            long handler = HANDLERS + v * 16L;
+            rig.put(IDT + v * 16L, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
             rig.put(handler, 0xF4);
         }
         rig.put(TSS + 4, KERNEL_STACK);
@@ -139,7 +139,7 @@ final class EnclaveMachine {
 
     /** Word {@code index} of what delivery pushed: error code 0 (when there is one), RIP 1, CS 2, RFLAGS 3, RSP 4. */
     long pushed(int index) {
-        return rig.get(KERNEL_STACK - 48 + 8 * index);
+        return rig.get(KERNEL_STACK - 48 + 8L * index);
     }
 
     /** Host address of a frame's GPRSGX. */

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.EnclaveUnit;
@@ -296,7 +297,7 @@ class EpcStateMachineTest {
     private record Rule(List<String> conditions, String outcome, List<String> effects) {}
 
     /** An EPCM entry; {@code type} null: invalid. */
-    private record State(String type, int bits, boolean kids, boolean untracked) {
+    private record State(@Nullable String type, int bits, boolean kids, boolean untracked) {
         @Override
         public String toString() {
             return type == null

@@ -10,6 +10,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -24,8 +25,6 @@ class KeyDerivationTest {
     private static final long OUTPUT = BASE + 0x3400;
 
     private static final int EINITTOKEN = 0;
-    private static final int PROVISION = 1;
-    private static final int PROVISION_SEAL = 2;
     private static final int REPORT = 3;
     private static final int SEAL = 4;
 
@@ -193,7 +192,7 @@ class KeyDerivationTest {
                     }
                     request(name, policy);
                     String before = key();
-                    changes.get(cells[0]).accept(this);
+                    Objects.requireNonNull(changes.get(cells[0]), cells[0]).accept(this);
                     boolean differs = !key().equals(before);
                     if (differs != depends(cells[name + 1].charAt(0), policy)) {
                         wrong.add(cells[0] + " of key " + name + " with policy " + policy);

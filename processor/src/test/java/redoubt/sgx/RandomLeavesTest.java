@@ -101,19 +101,19 @@ class RandomLeavesTest {
         rig.put(GDT + 0x08, 0x00AF9B000000FFFFL);
         rig.put(GDT + 0x10, 0x00CF93000000FFFFL);
         for (int v = 0; v < 32; v++) {
-            long handler = HANDLERS + v * HANDLER_SIZE;
-            rig.put(IDT + v * 16, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | handler >> 16 << 48);
+            long handler = HANDLERS + (long) v * HANDLER_SIZE;
+            rig.put(IDT + v * 16L, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | handler >> 16 << 48);
             rig.put(handler, 0xF4);
         }
         for (int i = 0; i < processors.size(); i++) {
-            rig.put(TSS + 0x100 * i + 4, STACKS + 0x2000 * i + 0x2000);
+            rig.put(TSS + 0x100L * i + 4, STACKS + 0x2000L * i + 0x2000);
             Cpu c = processors.get(i);
             c.idtBase = IDT;
             c.idtLimit = 0xFFF;
             c.gdtBase = GDT;
             c.gdtLimit = 0xFF;
             c.tr = 0x40;
-            c.trBase = TSS + 0x100 * i;
+            c.trBase = TSS + 0x100L * i;
             c.trLimit = 0x67;
             c.mmu.flush();
         }
@@ -449,12 +449,12 @@ class RandomLeavesTest {
                 encls(processor, 3, 0, spoilt(address(target)), 0);
             }
             case 0x4, 0x5 -> {
-                long at = address(random.nextInt(epc.count())) + 8 * random.nextInt(512);
+                long at = address(random.nextInt(epc.count())) + 8L * random.nextInt(512);
                 encls(processor, leaf, random.nextInt(4), spoilt(random.nextBoolean() ? at : at & -4096 | 8), 0);
             }
             case 0x6 -> {
                 int page = child();
-                long chunk = address(page) + 256 * random.nextInt(16);
+                long chunk = address(page) + 256L * random.nextInt(16);
                 encls(processor, 6, spoilt(address(epc.valid(page) ? epc.secs(page) : 0)), spoilt(chunk), 0);
             }
             case 0x7, 0x8, 0x12, 0x13 -> reload(processor, leaf);

@@ -8,8 +8,6 @@ import java.util.Set;
 
 /** What is true of the EPCM, the SECSs and the processors between any two leaves, whatever software did before. */
 final class SgxInvariants {
-    private static final int RWX = Epc.R | Epc.W | Epc.X;
-
     private final Epc epc;
     private final List<SgxUnit> processors;
 

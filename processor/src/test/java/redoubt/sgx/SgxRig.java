@@ -87,7 +87,7 @@ final class SgxRig {
         this(
                 model,
                 new SgxPackage(
-                        new Epc(Arena.ofShared(), EPC_PAGES),
+                        new Epc(Arena.ofAuto(), EPC_PAGES),
                         capabilities,
                         "root".getBytes(StandardCharsets.UTF_8),
                         boot.getBytes(StandardCharsets.UTF_8)));
