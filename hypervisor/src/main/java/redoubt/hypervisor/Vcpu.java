@@ -6,6 +6,7 @@ import redoubt.cpu.CodeCache;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.Engine;
+import redoubt.cpu.IoExits;
 import redoubt.cpu.LocalApic;
 import redoubt.cpu.Platform;
 import redoubt.cpu.UnimplementedException;
@@ -27,6 +28,7 @@ public final class Vcpu {
     private ExitInformation exit = ExitInformation.NONE;
     private volatile boolean interrupted;
     private long emulations;
+    private boolean incomplete;
 
     Vcpu(Vm vm, int apicId, CpuModel model, PhysicalMemory memory, CodeCache code, Platform platform, LocalApic apic) {
         this.vm = vm;
@@ -112,9 +114,13 @@ public final class Vcpu {
     /**
      * Executes at most {@code budget} instructions (KVM_RUN).
      *
+     * @throws IllegalStateException if the last exit was a read that has not been {@link #complete completed}
      * @throws UncheckedIOException from a device whose host end has failed, as a closed standard output
      */
     public VmExit run(long budget) {
+        if (incomplete) {
+            throw new IllegalStateException("run: the read of the last exit has got no data yet; complete it first");
+        }
         long end = cpu.instructions + budget;
         long faulted = -1;
         int tries = 0;
@@ -151,6 +157,7 @@ public final class Vcpu {
             return switch (engine.run(budget)) {
                 case BUDGET -> VmExit.Budget.INSTANCE;
                 case PAUSED -> VmExit.Pause.INSTANCE;
+                case IO -> ioExit();
                 case HALTED -> VmExit.Halt.INSTANCE;
                 case SHUTDOWN -> new VmExit.Shutdown(where());
             };
@@ -165,6 +172,35 @@ public final class Vcpu {
             StackTraceElement[] trace = e.getStackTrace();
             return new VmExit.InternalError(e + (trace.length > 0 ? " in " + trace[0] : "") + ", " + where());
         }
+    }
+
+    private VmExit ioExit() {
+        IoExits waiting = cpu.exits;
+        boolean write = waiting.isWrite();
+        long address = waiting.address();
+        int size = waiting.size();
+        long value = waiting.value();
+        boolean port = waiting.isPort();
+        if (write) {
+            waiting.done(0);
+        }
+        incomplete = !write;
+        return port
+                ? new VmExit.PortIo((int) address, size, !write, (int) value)
+                : new VmExit.Mmio(address, size, write, value);
+    }
+
+    /**
+     * Gives the data of the read that was the last exit; of {@code value} the low bytes count.
+     *
+     * @throws IllegalStateException if no read waits for data
+     */
+    public void complete(long value) {
+        if (!incomplete) {
+            throw new IllegalStateException("complete: the last exit was no read that needs data");
+        }
+        incomplete = false;
+        cpu.exits.done(value);
     }
 
     /** Makes {@link #run} come back at the end of the current block; called on the thread that runs it. */

@@ -1,8 +1,8 @@
 package redoubt.hypervisor;
 
 /**
- * Why {@link Vcpu#run} came back, as KVM's {@code kvm_run.exit_reason} tells it. Port and memory-mapped I/O does not appear
- * here: all devices are in this process and are called where the access happens.
+ * Why {@link Vcpu#run} came back, as KVM's {@code kvm_run.exit_reason} tells it. Devices of this process ({@link Vm#addMmio},
+ * ports that the VM's platform handles) are called where the access happens and do not appear here.
  */
 public sealed interface VmExit {
     /** The instructions asked for have been executed, or somebody wants a turn ({@link Vcpu#kick}). */
@@ -14,6 +14,24 @@ public sealed interface VmExit {
     record Pause() implements VmExit {
         static final Pause INSTANCE = new Pause();
     }
+
+    /**
+     * An access to a port that the VM's platform does not handle (KVM_EXIT_IO, one element of a repeated instruction at a
+     * time). Of a read, the caller gives the data to {@link Vcpu#complete} before it runs on; a write has been executed.
+     *
+     * @param size in bytes: 1, 2 or 4
+     * @param value what is written
+     */
+    record PortIo(int port, int size, boolean in, int value) implements VmExit {}
+
+    /**
+     * An access to a guest-physical address where nothing is (KVM_EXIT_MMIO), with the rules of {@link PortIo}. An access of
+     * more than eight bytes, or across a page, comes in parts.
+     *
+     * @param size in bytes: 1, 2, 4 or 8
+     * @param value what is written
+     */
+    record Mmio(long address, int size, boolean write, long value) implements VmExit {}
 
     /** HLT or the wait for a start-up IPI, with nothing to deliver: only a signal helps (KVM_EXIT_HLT). */
     record Halt() implements VmExit {

@@ -332,6 +332,8 @@ public final class Machine implements AutoCloseable {
             switch (turns.next()) {
                 case null -> idle();
                 case VmExit.Budget _, VmExit.Pause _, VmExit.Halt _, VmExit.Interrupted _ -> {}
+                case VmExit.Mmio access -> unmapped(access);
+                case VmExit.PortIo access -> throw new IllegalStateException(access + ": every port is the board's");
                 case VmExit.Shutdown(String state) -> finish(End.SHUTDOWN, state);
                 case VmExit.MemoryFault(long at, long _, String message) ->
                     finish(End.INTERNAL_ERROR, String.format("%s, for guest-physical 0x%x", message, at));
@@ -342,6 +344,16 @@ public final class Machine implements AutoCloseable {
             }
         }
         return new Outcome(end, detail);
+    }
+
+    /** The board knows what is there, if anything: a local APIC that was moved, or ones. */
+    private void unmapped(VmExit.Mmio access) {
+        int processor = turns.index();
+        if (access.write()) {
+            board.writeMemory(processor, access.address(), access.size(), access.value());
+        } else {
+            turns.current().complete(board.readMemory(processor, access.address(), access.size()));
+        }
     }
 
     /** All processors have halted: time goes on to the next event, or until input comes. */

@@ -166,6 +166,8 @@ public final class Cpu {
     public LocalApic apic;
     public EnclaveUnit enclave = EnclaveUnit.NONE;
     /** Asked before each access to a device's registers in memory, which a hypervisor has to emulate. */
+    public final IoExits exits = new IoExits(this);
+
     public DeviceAccess deviceAccess = DeviceAccess.ALLOWED;
 
     private final GuestFault fault = new GuestFault();

@@ -1,5 +1,8 @@
 package redoubt.cpu;
 
+import static redoubt.memory.PhysicalMemory.HOST;
+
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Objects;
@@ -17,6 +20,8 @@ public final class Engine {
         BUDGET,
         /** PAUSE, where {@link Cpu#pauseReturns} asks for it; it has retired. */
         PAUSED,
+        /** An access that the caller is to do, see {@link Cpu#exits}; then run again. */
+        IO,
         /** HLT or the wait for a start-up IPI, and nothing pending that ends it. */
         HALTED,
         /** A triple fault. */
@@ -47,13 +52,26 @@ public final class Engine {
         c.returnRequested = false;
         c.paused = false;
         try {
-            while (c.instructions < end && !c.returnRequested) {
-                if (!events()) {
-                    return Stop.HALTED;
+            if (c.exits.isWaiting()) {
+                return Stop.IO;
+            }
+            while (c.exits.isUnfinished() || c.instructions < end && !c.returnRequested) {
+                if (!c.exits.isUnfinished()) {
+                    if (!events()) {
+                        return Stop.HALTED;
+                    }
+                    debugTrap();
                 }
-                debugTrap();
+                boolean shadow = c.interruptShadow;
                 step(end);
                 debugTrap();
+                if (c.exits.isWaiting()) {
+                    if (shadow || !c.exits.hasOnlyAsked() || !eventPending()) {
+                        return Stop.IO;
+                    }
+                    c.exits.drop(); // the event comes first: between two iterations, it may have come long after the
+                    // first
+                }
             }
             return c.paused ? Stop.PAUSED : Stop.BUDGET;
         } catch (TripleFault e) {
@@ -63,7 +81,8 @@ public final class Engine {
 
     /** Executes blocks, or one instruction alone when something is to be looked at behind it. */
     private void step(long end) {
-        c.debugHeldOff = c.debugShadow || (c.flags & Flags.RF) != 0;
+        boolean again = c.exits.begin();
+        c.debugHeldOff = again || c.debugShadow || (c.flags & Flags.RF) != 0;
         c.singleStep = (c.flags & Flags.TF) != 0;
         c.stepping = c.stepRequested || c.interruptShadow || c.debugHeldOff || c.singleStep;
         c.stepRequested = false;
@@ -92,6 +111,11 @@ public final class Engine {
             c.halted = false;
             deliver(1, -1, 0, Interrupts.EXCEPTION);
         }
+    }
+
+    /** Whether {@link #events} would deliver something. */
+    private boolean eventPending() {
+        return c.initPending || c.nmiPending && !c.nmiBlocked || (c.flags & Flags.IF) != 0 && c.apic.pending();
     }
 
     /** Delivers what is pending; false when the processor stays halted. */
@@ -213,6 +237,9 @@ public final class Engine {
                 return false;
             } catch (Resync resync) {
                 rewind(Objects.requireNonNull(page), start, linearPage, before);
+                if (c.exits.isUnfinished()) {
+                    return false;
+                }
                 if (c.stepRequested) {
                     return true;
                 }
@@ -222,6 +249,7 @@ public final class Engine {
                 } else {
                     c.rip = rip;
                 }
+                c.exits.suspend();
                 throw e;
             } catch (UnimplementedException e) {
                 if (running) {
@@ -265,7 +293,8 @@ public final class Engine {
         int length = 0;
         try {
             while (length < bytes.length) {
-                bytes[length] = (byte) c.mmu.load(c.rip + c.segmentBase[1] + length, 1);
+                long host = c.mmu.hostForFetch(c.rip + c.segmentBase[1] + length);
+                bytes[length] = host == 0 ? (byte) 0xFF : HOST.get(ValueLayout.JAVA_BYTE, host);
                 length++;
             }
         } catch (GuestFault e) {

@@ -334,16 +334,20 @@ public final class Mmu {
     /** What {@link #resolve} found when it is not plain memory. */
     private @Nullable Region mmio;
 
+    /** Offset in {@link #mmio}, or the physical address where nothing is. */
     private long mmioOffset;
+
+    private boolean nothing;
 
     /**
      * Translates one access that does not cross a page and fills the TLB if it is plain memory. Returns the host address, or
-     * 0: then {@link #mmio} says which device, null for nothing (abort page).
+     * 0: then {@link #mmio} says which device, {@link #nothing} that there is none; else it is the abort page.
      */
     private long resolve(long linear, int access, int length, boolean user, boolean fill) {
         long physical = walk(linear, access, user, (c.flags & Flags.AC) != 0);
         Region region = c.memory.find(physical);
         mmio = null;
+        nothing = false;
         long host;
         if (region != null && region.epc() != null || c.enclave.inElrange(linear)) {
             int page =
@@ -354,6 +358,8 @@ public final class Mmu {
             }
             host = pageHost + (linear & 4095);
         } else if (region == null) {
+            nothing = true;
+            mmioOffset = physical;
             return 0;
         } else if (region.ram() == null) {
             mmio = region;
@@ -410,6 +416,9 @@ public final class Mmu {
                 default -> HOST.get(JAVA_LONG_UNALIGNED, host);
             };
         }
+        if (nothing) {
+            return c.exits.load(mmioOffset, size);
+        }
         Region device = mmio;
         if (device == null || device.mmio() == null) {
             return size == 8 ? -1L : (1L << size * 8) - 1;
@@ -462,7 +471,9 @@ public final class Mmu {
             return;
         }
         Region device = mmio;
-        if (device != null && device.mmio() != null) {
+        if (nothing) {
+            c.exits.store(mmioOffset, size, value);
+        } else if (device != null && device.mmio() != null) {
             c.deviceAccess.before(c);
             device.mmio().write(mmioOffset, size, value);
         }

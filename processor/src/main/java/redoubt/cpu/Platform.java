@@ -2,6 +2,11 @@ package redoubt.cpu;
 
 /** What the processor reaches outside its package, apart from memory. */
 public interface Platform {
+    /** Whether {@link #in} and {@link #out} serve this port; if not, the run ends and its caller does (see {@link IoExits}). */
+    default boolean handlesPort(int port) {
+        return true;
+    }
+
     /** Reads an I/O port; {@code size} is 1, 2 or 4 bytes. */
     int in(int port, int size);
 

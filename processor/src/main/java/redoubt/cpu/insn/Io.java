@@ -34,7 +34,7 @@ public final class Io {
     static int input(Cpu c, int port, int size) {
         check(c, port, size);
         c.breakpoints.port(port, size);
-        int value = c.platform.in(port, size);
+        int value = c.exits.in(port, size);
         c.leaveLoop();
         return value;
     }
@@ -43,7 +43,7 @@ public final class Io {
     static void output(Cpu c, int port, int size, int value) {
         check(c, port, size);
         c.breakpoints.port(port, size);
-        c.platform.out(port, size, size == 4 ? value : value & (1 << 8 * size) - 1);
+        c.exits.out(port, size, size == 4 ? value : value & (1 << 8 * size) - 1);
         c.leaveLoop();
     }
 

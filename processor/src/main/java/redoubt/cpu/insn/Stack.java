@@ -4,6 +4,7 @@ import redoubt.cpu.Cpu;
 import redoubt.cpu.Flags;
 import redoubt.cpu.GuestFault;
 import redoubt.cpu.Mem;
+import redoubt.cpu.Resync;
 import redoubt.cpu.Segments;
 import redoubt.x86.Op;
 
@@ -103,9 +104,9 @@ public final class Stack {
         int value = pop16(c);
         try {
             Mem.st16(c, Mem.ea(c.r, op), value);
-        } catch (GuestFault fault) {
+        } catch (GuestFault | Resync left) {
             c.r[4] = pointer;
-            throw fault;
+            throw left;
         }
     }
 
@@ -114,9 +115,9 @@ public final class Stack {
         int value = pop32(c);
         try {
             Mem.st32(c, Mem.ea(c.r, op), value);
-        } catch (GuestFault fault) {
+        } catch (GuestFault | Resync left) {
             c.r[4] = pointer;
-            throw fault;
+            throw left;
         }
     }
 
@@ -125,9 +126,9 @@ public final class Stack {
         long value = pop64(c);
         try {
             Mem.st64(c, Mem.ea(c.r, op), value);
-        } catch (GuestFault fault) {
+        } catch (GuestFault | Resync left) {
             c.r[4] = pointer;
-            throw fault;
+            throw left;
         }
     }
 

@@ -103,9 +103,9 @@ public final class Strings {
         return length;
     }
 
-    /** Between two iterations: leaves for a debug trap, to be begun again with what is left. */
+    /** Between two iterations: leaves for a debug trap or an I/O exit, to be begun again with what is left. */
     private static void iterated(Cpu c, long mask) {
-        if (c.trapsBehind() && (c.r[RCX] & mask) != 0) {
+        if ((c.exits.iterated() || c.trapsBehind()) && (c.r[RCX] & mask) != 0) {
             throw c.stepAlone();
         }
     }
@@ -292,7 +292,7 @@ public final class Strings {
     /** REPE (1) goes on while equal, REPNE (2) while different. */
     private static boolean continues(Cpu c, int repeat, long mask, long left, long right, int bytes) {
         boolean goesOn = repeat != 0 && (c.r[RCX] & mask) != 0 && left == right == (repeat == 1);
-        if (goesOn && c.trapsBehind()) {
+        if (goesOn && (c.exits.iterated() || c.trapsBehind())) {
             compare(c, left, right, bytes);
             throw c.stepAlone();
         }
@@ -313,7 +313,7 @@ public final class Strings {
             long linear = destination(c, bytes, mask, true);
             c.mmu.probeWrite(linear, bytes); // the device must not lose a datum to a page fault
             c.breakpoints.port(port(c), bytes);
-            store(c, linear, bytes, c.platform.in(port(c), bytes));
+            store(c, linear, bytes, c.exits.in(port(c), bytes));
             advance(c, RDI, step(c, bytes), mask);
             if (!repeat) {
                 break;
@@ -331,7 +331,7 @@ public final class Strings {
         while (!repeat || (c.r[RCX] & mask) != 0) {
             int value = (int) load(c, source(c, op, bytes, mask), bytes);
             c.breakpoints.port(port(c), bytes);
-            c.platform.out(port(c), bytes, value);
+            c.exits.out(port(c), bytes, value);
             advance(c, RSI, step(c, bytes), mask);
             if (!repeat) {
                 break;
