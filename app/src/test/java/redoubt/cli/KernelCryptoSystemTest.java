@@ -39,7 +39,7 @@ class KernelCryptoSystemTest {
             guest = DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(List.of("sh", "-c", script)))
                     .inserting(MODULES));
         } catch (ImageException e) {
-            Assumptions.abort(e.getMessage());
+            Assumptions.abort(e.toString());
             return;
         }
         DefaultGuestSystemTest.Run run = DefaultGuestSystemTest.run(

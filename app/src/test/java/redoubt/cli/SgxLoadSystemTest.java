@@ -33,7 +33,6 @@ import redoubt.sgx.SigstructSigner;
  * way that EINIT must refuse; and real signed ones, whose folder {@code -Dredoubt.enclaves=FOLDER} names.
  */
 class SgxLoadSystemTest {
-    private static final long DEBUG = 2;
     private static final long MODE64BIT = 4;
     private static final long PROVISIONKEY = 0x10;
     /** Of 4 KiB: what fits in the guest's EPC without paging for minutes. */

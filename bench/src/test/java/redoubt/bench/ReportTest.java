@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class ReportTest {
@@ -40,7 +41,9 @@ class ReportTest {
         var alone = new Report.Figure("speed", "MIPS", new Samples(80, 90), null);
         Map<String, Object> json = new Report("boot", "redoubt", null, List.of(alone), List.of()).json();
         assertThat(json).containsKeys("benchmark", "figures").doesNotContainKey("peer");
-        assertThat(((List<?>) json.get("figures")).getFirst().toString())
+        assertThat(((List<?>) Objects.requireNonNull(json.get("figures")))
+                        .getFirst()
+                        .toString())
                 .contains("min=80.0", "median=85.0", "max=90.0")
                 .doesNotContain("ratio");
     }

@@ -12,6 +12,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import redoubt.machine.Machine;
 
 /**
@@ -91,7 +92,7 @@ final class GuestTools {
                         "-c",
                         "tcc -nostdinc -nostdlib -static -o /tmp/sgx-load /tmp/sgx-load.c && cat /tmp/sgx-load")),
                 List.of());
-        run.file("bin/tcc", 0755, compiler.get("usr/bin/tcc"));
+        run.file("bin/tcc", 0755, Objects.requireNonNull(compiler.get("usr/bin/tcc")));
         run.file("tmp/sgx-load.c", 0644, source);
         libraries.forEach((path, content) -> {
             String library = path.substring(path.lastIndexOf('/') + 1);

@@ -19,7 +19,6 @@ public final class TaskSwitch {
 
     private static final int TS_VECTOR = 10;
     private static final int NP_VECTOR = 11;
-    private static final int SS_VECTOR = 12;
     private static final int GP_VECTOR = 13;
 
     private static final int BUSY = 2;

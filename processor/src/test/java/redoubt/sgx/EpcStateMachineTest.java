@@ -702,7 +702,7 @@ class EpcStateMachineTest {
     }
 
     private static State after(State s, List<String> effects) {
-        String type = s.type;
+        @Nullable String type = s.type;
         int bits = s.bits;
         for (String effect : effects) {
             if (effect.equals("free")) {

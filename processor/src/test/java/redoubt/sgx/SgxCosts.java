@@ -50,7 +50,6 @@ public final class SgxCosts {
     private static final long USER_CODE = 0x19000;
 
     private final SgxRig rig = new SgxRig();
-    private final Cpu c = rig.c;
     private final int rounds;
     private final LongSupplier clock;
     private final List<Cost> costs = new ArrayList<>();
