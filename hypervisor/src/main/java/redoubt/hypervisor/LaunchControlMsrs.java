@@ -8,6 +8,8 @@ import redoubt.x86.Feature;
  * A virtual processor's own IA32_FEATURE_CONTROL and IA32_SGXLEPUBKEYHASH0 to 3. The logical processor's are the host's:
  * locked with SGX enabled, the hash being what EINIT was last executed with. Source: {@code vmx_get_msr}, {@code
  * vmx_set_msr} in {@code arch/x86/kvm/vmx/vmx.c}; {@code vcpu_setup_sgx_lepubkeyhash} in {@code sgx.c}.
+ *
+ * <p>The owner epoch is the package's, so no guest has these registers: KVM does not know them, #GP(0).
  */
 final class LaunchControlMsrs implements Msrs.Intercept {
     private static final int HASH0 = Msrs.SGX_LE_PUBKEY_HASH0;
@@ -37,9 +39,14 @@ final class LaunchControlMsrs implements Msrs.Intercept {
         return hash.clone();
     }
 
+    /** Whether it is one of the registers kept here. */
+    boolean holds(int index) {
+        return index == Msrs.FEATURE_CONTROL || index >= HASH0 && index < HASH0 + 4;
+    }
+
     @Override
     public boolean handles(int index) {
-        return index == Msrs.FEATURE_CONTROL || index >= HASH0 && index < HASH0 + 4;
+        return holds(index) || Msrs.isOwnerEpoch(index);
     }
 
     /** The register, whatever the guest may do with it. */
@@ -58,6 +65,7 @@ final class LaunchControlMsrs implements Msrs.Intercept {
 
     @Override
     public long read(int index) {
+        checkKnown(index);
         if (index != Msrs.FEATURE_CONTROL && !guest.launchControl()) {
             throw c.generalProtection(0);
         }
@@ -66,6 +74,7 @@ final class LaunchControlMsrs implements Msrs.Intercept {
 
     @Override
     public void write(int index, long value) {
+        checkKnown(index);
         boolean permitted = index == Msrs.FEATURE_CONTROL
                 ? (value & ~featureControlBits()) == 0 && (featureControl & Msrs.LOCK) == 0
                 : guest.launchControl() && (featureControl & (Msrs.LOCK | Msrs.SGX_LC_ENABLE)) != Msrs.LOCK;
@@ -73,6 +82,12 @@ final class LaunchControlMsrs implements Msrs.Intercept {
             throw c.generalProtection(0);
         }
         set(index, value);
+    }
+
+    private void checkKnown(int index) {
+        if (!holds(index)) {
+            throw c.generalProtection(0);
+        }
     }
 
     private long featureControlBits() {

@@ -40,12 +40,12 @@ public final class Vcpu {
     /** Gives the processor the package's SGX, limited to what its CPUID shows. */
     void attach(HostSgx host) {
         var sgx = new SgxUnit(host.platform());
+        cpu.enclave = sgx;
         var guest = GuestSgx.of(cpu.model);
         var registers = new LaunchControlMsrs(cpu, guest);
         var exits = new EnclsExits(this, vm, host, sgx, guest, registers);
         cpu.msrs.intercept = registers;
         sgx.intercept(exits);
-        cpu.enclave = sgx;
         unit = sgx;
         launchControl = registers;
         enclsExits = exits;
@@ -70,7 +70,7 @@ public final class Vcpu {
      */
     public long msr(int index) {
         LaunchControlMsrs own = launchControl;
-        return own != null && own.handles(index) ? own.get(index) : cpu.msrs.get(index);
+        return own != null && own.holds(index) ? own.get(index) : cpu.msrs.get(index);
     }
 
     /**
@@ -80,7 +80,7 @@ public final class Vcpu {
      */
     public void msr(int index, long value) {
         LaunchControlMsrs own = launchControl;
-        if (own != null && own.handles(index)) {
+        if (own != null && own.holds(index)) {
             own.set(index, value);
         } else {
             cpu.msrs.set(index, value);

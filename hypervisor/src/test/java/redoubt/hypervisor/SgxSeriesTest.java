@@ -343,6 +343,8 @@ class SgxSeriesTest {
             assertThat(guest.rdmsr(0x8C)).isEqualTo("#GP");
             guest.vcpu.msr(0x3A, 0);
             assertThat(guest.wrmsr(0x3A, 1 | 1 << 17)).isEqualTo("#GP");
+            assertThat(guest.wrmsr(0x300, 0)).isEqualTo("#GP"); // the owner epoch is the host's
+            assertThat(guest.rdmsr(0x301)).isEqualTo("#GP");
         }
     }
 

@@ -74,8 +74,8 @@ public final class Breakpoints {
         return onData() && hits(enabled[WRITE] | enabled[3], linear & -4096, 4096) != 0;
     }
 
-    /** An access on the slow path; a write has not been done yet. */
-    void data(long linear, int bytes, boolean write) {
+    /** An access on the slow path, or by a leaf of ENCLU; a write has not been done yet. */
+    public void data(long linear, int bytes, boolean write) {
         if (!onData() || c.enclave.debugOptOut() && c.enclave.inElrange(linear)) {
             return;
         }

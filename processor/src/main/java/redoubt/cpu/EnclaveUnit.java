@@ -63,6 +63,12 @@ public interface EnclaveUnit {
      */
     void asynchronousExit(Cpu cpu, int vector, int errorCode, long address);
 
+    /** IA32_FEATURE_CONTROL of this logical processor has changed. */
+    default void featureControl(long value) {}
+
+    /** WRMSR to IA32_SGXOWNEREPOCH0 or 1. */
+    default void ownerEpoch(int half, long value) {}
+
     /** A processor without SGX. */
     EnclaveUnit NONE = new EnclaveUnit() {
         @Override

@@ -24,6 +24,10 @@ public final class Msrs {
     public static final int MISC_ENABLE = 0x1A0;
     public static final int PAT = 0x277;
     public static final int MTRR_DEF_TYPE = 0x2FF;
+
+    /** The first of two; they can only be written. */
+    public static final int SGX_OWNER_EPOCH0 = 0x300;
+
     public static final int TSC_DEADLINE = 0x6E0;
     public static final int EFER = 0xC0000080;
     public static final int STAR = 0xC0000081;
@@ -189,6 +193,7 @@ public final class Msrs {
             values[i] = ROWS[i].reset;
         }
         adjust = 0;
+        c.enclave.featureControl(get(FEATURE_CONTROL));
     }
 
     /** All registers but the local APIC's, by index. */
@@ -237,12 +242,21 @@ public final class Msrs {
             }
             case FS_BASE -> c.segmentBase(4, value);
             case GS_BASE -> c.segmentBase(5, value);
+            case FEATURE_CONTROL -> {
+                values[slot(index)] = value;
+                c.enclave.featureControl(value);
+            }
             default -> values[slot(index)] = value;
         }
     }
 
     private static boolean isApic(int index) {
         return index == APIC_BASE || index == TSC_DEADLINE || index >= X2APIC_FIRST && index <= X2APIC_LAST;
+    }
+
+    /** Whether it is one of the two registers of the owner epoch. */
+    public static boolean isOwnerEpoch(int index) {
+        return (index & ~1) == SGX_OWNER_EPOCH0;
     }
 
     /** #GP(0) for a register of the local APIC that the model has not, before the APIC is asked. */
@@ -291,6 +305,10 @@ public final class Msrs {
                 throw c.generalProtection(0);
             }
             c.leaveLoop();
+            return;
+        }
+        if (isOwnerEpoch(index) && c.model.has(Feature.SGX1)) {
+            c.enclave.ownerEpoch(index - SGX_OWNER_EPOCH0, value);
             return;
         }
         int slot = find(index);

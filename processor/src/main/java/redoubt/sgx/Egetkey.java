@@ -22,11 +22,11 @@ final class Egetkey {
         aligned(c, requestEa, 512);
         long requestLinear = linear(c, requestEa, KeyRequest.SIZE);
         require(c, u.inElrange(requestLinear));
-        byte[] request = Host.bytes(u.operand(c, requestLinear, EnclaveUnit.READ), KeyRequest.SIZE);
+        byte[] request = Host.bytes(u.operand(c, requestLinear, EnclaveUnit.READ, KeyRequest.SIZE), KeyRequest.SIZE);
         aligned(c, outputEa, KEY_SIZE);
         long outputLinear = linear(c, outputEa, KEY_SIZE);
         require(c, u.inElrange(outputLinear));
-        long output = u.operand(c, outputLinear, EnclaveUnit.WRITE);
+        long output = u.operand(c, outputLinear, EnclaveUnit.WRITE, KEY_SIZE);
         require(c, KeyRequest.reservedIsZero(request));
         int policy = Bytes.get16(request, KeyRequest.KEYPOLICY);
         require(c, (policy & ~0x3F) == 0);

@@ -22,16 +22,16 @@ final class Ereport {
         aligned(c, targetInfoEa, 512);
         long targetInfoLinear = linear(c, targetInfoEa, TargetInfo.SIZE);
         require(c, u.inElrange(targetInfoLinear));
-        byte[] target = Host.bytes(u.operand(c, targetInfoLinear, EnclaveUnit.READ), TargetInfo.SIZE);
+        byte[] target = Host.bytes(u.operand(c, targetInfoLinear, EnclaveUnit.READ, TargetInfo.SIZE), TargetInfo.SIZE);
         require(c, TargetInfo.reservedIsZero(target));
         aligned(c, dataEa, 128);
         long dataLinear = linear(c, dataEa, Report.DATA_SIZE);
         require(c, u.inElrange(dataLinear));
-        byte[] data = Host.bytes(u.operand(c, dataLinear, EnclaveUnit.READ), Report.DATA_SIZE);
+        byte[] data = Host.bytes(u.operand(c, dataLinear, EnclaveUnit.READ, Report.DATA_SIZE), Report.DATA_SIZE);
         aligned(c, outputEa, 512);
         long outputLinear = linear(c, outputEa, Report.SIZE);
         require(c, u.inElrange(outputLinear));
-        long output = u.operand(c, outputLinear, EnclaveUnit.WRITE);
+        long output = u.operand(c, outputLinear, EnclaveUnit.WRITE, Report.SIZE);
 
         SgxPackage platform = u.platform;
         long secs = u.secsHost;

@@ -24,6 +24,8 @@ public final class SgxPackage {
     /** CR_SGXOWNEREPOCH. */
     private byte[] ownerEpoch;
 
+    private int enabledThreads;
+
     private final byte[] sealFuses;
     private final byte[] deviceKey;
     private final byte[] seed;
@@ -121,6 +123,21 @@ public final class SgxPackage {
      */
     public synchronized void ownerEpoch(byte[] epoch) {
         ownerEpoch = sixteen(epoch, "an owner epoch");
+    }
+
+    /**
+     * WRMSR to IA32_SGXOWNEREPOCH0 or 1: half of it. No effect once SGX is enabled on a thread of the package (SDM vol. 4
+     * table 2-39).
+     */
+    synchronized void ownerEpoch(int half, long value) {
+        if (enabledThreads == 0) {
+            Bytes.put64(ownerEpoch, 8 * half, value);
+        }
+    }
+
+    /** IA32_FEATURE_CONTROL of one more, or one less, thread has SGX enabled and is locked. */
+    synchronized void enabled(boolean more) {
+        enabledThreads += more ? 1 : -1;
     }
 
     private static byte[] sixteen(byte[] value, String what) {

@@ -60,6 +60,9 @@ public final class SgxUnit implements EnclaveUnit {
     private int translatedSecs = -1;
 
     private long translatedGeneration;
+    /** Whether IA32_FEATURE_CONTROL has SGX enabled for good here. */
+    private boolean enabled;
+
     private boolean savedTf;
     private long savedXcr0;
     private final int[] savedSelector = new int[2];
@@ -82,6 +85,22 @@ public final class SgxUnit implements EnclaveUnit {
     /** Sets who decides about ENCLV; null: nobody, it is undefined. */
     public void interceptEnclv(@Nullable EnclsIntercept interceptor) {
         enclvIntercept = interceptor;
+    }
+
+    // ---- model-specific registers
+
+    @Override
+    public void featureControl(long value) {
+        boolean now = (value & LOCKED_AND_ENABLED) == LOCKED_AND_ENABLED;
+        if (now != enabled) {
+            enabled = now;
+            platform.enabled(now);
+        }
+    }
+
+    @Override
+    public void ownerEpoch(int half, long value) {
+        platform.ownerEpoch(half, value);
     }
 
     // ---- instructions
@@ -321,6 +340,13 @@ public final class SgxUnit implements EnclaveUnit {
     long operand(Cpu c, long linear, int access) {
         int page = Operands.epcPage(c, linear, access);
         return epcHostAddress(c, linear, page, access) + (linear & 4095);
+    }
+
+    /** Likewise for the leaves whose operands meet data breakpoints: EREPORT and EGETKEY (SDM vol. 3D section 40.3). */
+    long operand(Cpu c, long linear, int access, int bytes) {
+        long host = operand(c, linear, access);
+        c.breakpoints.data(linear, bytes, access == WRITE);
+        return host;
     }
 
     // ---- entry and exit

@@ -111,4 +111,128 @@ class EnclaveDebugTest {
         assertThat(SgxRig.faultOf(() -> machine.rig.encls(5, Tcs.DBGOPTIN, SgxRig.address(1) + 8, 0)))
                 .isEqualTo("#GP");
     }
+
+    // ---- debug registers; the enclave's data page is at BASE + 0x3000
+
+    /** mov [DATA], al; mov [OUTSIDE], al; hlt. */
+    private static final int[] STORES = {
+        0x48, 0xB8, 0, 0x30, 0, 0, 1, 0, 0, 0, // mov rax, DATA
+        0x88, 0x00, // mov [rax], al
+        0xB8, 0x80, 0xE0, 2, 0, // mov eax, OUTSIDE
+        0x88, 0x00, 0xF4
+    };
+
+    private static final long DATA = BASE + 0x3000;
+    private static final long OUTSIDE = 0x2E080;
+    private static final int EXECUTE = 0;
+    private static final int WRITE = 1;
+    private static final int READ_WRITE = 3;
+
+    private void watch(long address, int kind) {
+        c.dr[0] = address;
+        c.dr[7] = 0x402 | kind << 16;
+        c.breakpoints.changed();
+    }
+
+    @Test
+    void withoutOptInADataBreakpointInsideIsNotMet() {
+        machine.boot(STORES);
+        watch(DATA, WRITE);
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 19);
+    }
+
+    @Test
+    void withoutOptInADataBreakpointOutsideIsMet() {
+        machine.boot(STORES);
+        watch(OUTSIDE, WRITE);
+        assertThat(machine.run()).isEqualTo(1);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 19); // behind the store
+        assertThat(c.dr[6] & 0xF).isEqualTo(1);
+        assertThat(machine.pushed(1)).isEqualTo(AEP);
+    }
+
+    @Test
+    void withOptInADataBreakpointInsideIsMet() {
+        debug(STORES);
+        watch(DATA, WRITE);
+        assertThat(machine.run()).isEqualTo(1);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 12);
+        assertThat(machine.exitInformation(0)).isEqualTo(0x80000301);
+    }
+
+    @Test
+    void withoutOptInAnInstructionBreakpointInsideIsNotMet() {
+        machine.boot(STORES);
+        watch(CODE + 10, EXECUTE);
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 19);
+    }
+
+    @Test
+    void withOptInAnInstructionBreakpointInsideIsAFaultThatTheResumeFlagPasses() {
+        debug(STORES);
+        watch(CODE + 10, EXECUTE);
+        assertThat(machine.run()).isEqualTo(1);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 10);
+        assertThat(machine.exitInformation(0)).isEqualTo(0x80000301);
+        long flags = machine.gpr(0) + Gprsgx.RFLAGS;
+        assertThat(Host.get64(flags) & Flags.RF).isZero();
+        Host.put64(flags, Host.get64(flags) | Flags.RF); // the debugger, by EDBGWR
+        machine.user(3);
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 19);
+    }
+
+    @Test
+    void anInstructionBreakpointOutsideIsNotMetFromInside() {
+        debug(0xB8, 0x80, 0xE0, 2, 0, 0xFF, 0xE0); // mov eax, OUTSIDE; jmp rax
+        watch(OUTSIDE, EXECUTE);
+        assertThat(machine.run()).isEqualTo(13); // the fetch's fault, though a breakpoint comes before it elsewhere
+        assertThat(c.dr[6] & 0xF).isZero();
+    }
+
+    @Test
+    void anInstructionBreakpointOutsideIsMetAgainBehindTheExit() {
+        machine.boot(EXIT);
+        watch(AEP + 3, EXECUTE);
+        assertThat(machine.run()).isEqualTo(1);
+        assertThat(machine.pushed(1)).isEqualTo(AEP + 3); // behind EEXIT
+    }
+
+    @Test
+    void noBreakpointIsMetByEntryAndExitInTheThreadsOwnPages() {
+        debug(EXIT);
+        for (long page : new long[] {BASE, BASE + 0x1000, BASE + 0x1F48}) {
+            watch(page, READ_WRITE);
+            machine.user(2);
+            assertThat(machine.run()).isEqualTo(13);
+            assertThat(c.r[12]).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void theOperandsOfEgetkeyMeetBreakpointsWithOptInAlone() {
+        int[] sealKey = {
+            0x48, 0xBB, 0, 0x30, 0, 0, 1, 0, 0, 0, // mov rbx, DATA
+            0x66, 0xC7, 0x03, 4, 0, // mov word [rbx], SEAL_KEY
+            0x48, 0x8D, 0x8B, 0, 8, 0, 0, // lea rcx, [rbx+0x800]
+            0xB8, 1, 0, 0, 0, 0x0F, 0x01, 0xD7, // egetkey
+            0xF4
+        };
+        debug(sealKey);
+        for (long operand : new long[] {DATA + 0x1FF, DATA + 0x80F}) {
+            watch(operand, READ_WRITE);
+            machine.user(2);
+            assertThat(machine.run()).isEqualTo(1);
+            assertThat(machine.savedRip(0)).isEqualTo(CODE + 30);
+            machine.user(3);
+            assertThat(machine.run()).isEqualTo(13);
+            Host.put32(machine.rig.epc.host(1) + Tcs.CSSA, 0);
+        }
+        assertThat(machine.rig.encls(5, 0, SgxRig.address(1) + 8, 0)).isZero(); // opt-in off
+        machine.user(2);
+        assertThat(machine.run()).isEqualTo(13);
+        assertThat(machine.savedRip(0)).isEqualTo(CODE + 30);
+    }
 }

@@ -5,6 +5,7 @@ import static redoubt.sgx.SgxRig.BASE;
 import static redoubt.sgx.SgxRig.faultOf;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -16,6 +17,10 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import redoubt.cpu.Cpu;
+import redoubt.cpu.CpuModel;
+import redoubt.cpu.Msrs;
+import redoubt.x86.Feature;
 
 /** What each key depends on, and who gets it: SDM vol. 3D, EGETKEY. */
 class KeyDerivationTest {
@@ -322,6 +327,43 @@ class KeyDerivationTest {
         assertThat(fresh.platform.pagingKey).isNotEqualTo(pagingKey);
         assertThat(fresh.platform.reportKeyId).isNotEqualTo(keyId);
         assertThat(fresh.encls(0x18, 0, 0, 0)).isEqualTo(ErrorCode.NO_UPDATE);
+    }
+
+    @Test
+    void writesOfTheOwnerEpochReachTheKeysUntilSgxIsEnabled() {
+        request(SEAL, 1);
+        String key = key();
+        rig.c.msrs.write(0x300, 5);
+        assertThat(key()).isEqualTo(key);
+        rig.c.msrs.set(Msrs.FEATURE_CONTROL, 0); // as before firmware enables SGX
+        rig.c.msrs.write(0x300, 0x0807060504030201L);
+        rig.c.msrs.write(0x301, 0x100F0E0D0C0B0A09L);
+        rig.c.msrs.set(Msrs.FEATURE_CONTROL, Msrs.LOCK | Msrs.SGX_ENABLE);
+        rig.c.msrs.write(0x301, 5);
+        assertThat(HexFormat.of().formatHex(rig.platform.ownerEpoch())).isEqualTo("0102030405060708090a0b0c0d0e0f10");
+        assertThat(key()).isNotEqualTo(key);
+        assertThat(faultOf(() -> rig.c.msrs.read(0x300))).isEqualTo("#GP");
+        assertThat(faultOf(() -> rig.c.msrs.read(0x301))).isEqualTo("#GP");
+    }
+
+    @Test
+    void theOwnerEpochStaysWhileAnotherThreadHasSgxEnabled() {
+        Cpu second = rig.addProcessor();
+        rig.c.msrs.set(Msrs.FEATURE_CONTROL, 0);
+        rig.c.msrs.write(0x300, 5);
+        assertThat(rig.platform.ownerEpoch()).containsOnly(0);
+        second.msrs.set(Msrs.FEATURE_CONTROL, Msrs.LOCK);
+        rig.c.msrs.write(0x300, 5);
+        assertThat(rig.platform.ownerEpoch()[0]).isEqualTo((byte) 5);
+    }
+
+    @Test
+    void aProcessorWithoutSgxHasNoOwnerEpoch() {
+        Set<Feature> features = EnumSet.copyOf(CpuModel.implemented());
+        features.remove(Feature.SGX);
+        features.remove(Feature.SGX1);
+        Cpu c = new SgxRig(new CpuModel(features, 1)).c;
+        assertThat(faultOf(() -> c.msrs.write(0x300, 0))).isEqualTo("#GP");
     }
 
     @Test
