@@ -81,7 +81,7 @@ class TerminalSystemTest {
         try {
             DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.shell()));
         } catch (ImageException e) {
-            Assumptions.abort(e.getMessage());
+            Assumptions.abort(e.toString());
         }
         String seen = onTerminal(STEPS, "run");
         assertThat(seen).endsWith("status 0, mode as before\n");
