@@ -272,9 +272,9 @@ final class AvxRows {
 
     private static void halfPrecision(RowList t) {
         t.feature(Feature.F16C);
-        t.row("VCVTPH2PS", "V.66.W0.L0.0F38.13", "=Vo,Wq", "VecFloat.cvtph2ps");
+        t.row("VCVTPH2PS", "V.66.W0.L0.0F38.13", "=Vo,Wq", "VecFloat.cvtph2ps", "part");
         t.row("VCVTPH2PS", "V.66.W0.L1.0F38.13", "=Vx,Wo", "VecFloat.cvtph2ps", "source8", "joint");
-        t.row("VCVTPS2PH", "V.66.W0.L0.0F3A.1D", "=Wq,Vo,Ib", "VecFloat.cvtps2ph", "probe");
+        t.row("VCVTPS2PH", "V.66.W0.L0.0F3A.1D", "=Wq,Vo,Ib", "VecFloat.cvtps2ph", "probe", "part");
         t.row("VCVTPS2PH", "V.66.W0.L1.0F3A.1D", "=Wo,Vx,Ib", "VecFloat.cvtps2ph", "probe", "narrow", "joint");
     }
 

@@ -19,7 +19,8 @@ import java.util.Set;
  * gets the operand size though no operand has it; {@code end} ends a block (changes RIP or anything the decoding depends
  * on); {@code raw} the function gets the packed operation word instead of operands; {@code string} a string instruction;
  * {@code cond} the function is a condition (JCC, SETCC, CMOVCC); {@code unaligned} no 16-byte alignment check of a
- * legacy-encoded vector memory operand; {@code aligned} one of a VEX-encoded one; {@code encl} #UD inside an enclave;
+ * legacy-encoded vector memory operand; {@code aligned} one of a VEX-encoded one; {@code part} RFLAGS.AC does not count
+ * though the operand has only 8 bytes; {@code encl} #UD inside an enclave;
  * {@code mod3} register form only; {@code mem} memory form only; {@code vsib} the index of the memory operand is a vector;
  * {@code rdi} memory at DS:rDI, or another segment by prefix, whose address the function finds in {@link Op#TEMP};
  * {@code xmm0} VEX-encoded with XMM0 as destination, unnamed; {@code probe} a destination in memory is checked before the

@@ -188,8 +188,8 @@ public final class Mem {
             c.x[index + 1] = HOST.get(JAVA_LONG_UNALIGNED, host + 8);
             return;
         }
-        long low = ldPart(c, linear);
-        long high = ldPart(c, linear + 8);
+        long low = ldPart64(c, linear);
+        long high = ldPart64(c, linear + 8);
         c.x[index] = low;
         c.x[index + 1] = high;
     }
@@ -204,12 +204,39 @@ public final class Mem {
             return;
         }
         c.mmu.probeWrite(linear, 16);
-        stPart(c, linear, c.x[index]);
-        stPart(c, linear + 8, c.x[index + 1]);
+        stPart64(c, linear, c.x[index]);
+        stPart64(c, linear + 8, c.x[index + 1]);
     }
 
-    /** Half an operand of 16 bytes, for which RFLAGS.AC does not count: SDM vol. 2, exceptions type 4. */
-    private static long ldPart(Cpu c, long linear) {
+    // ---- parts of operands for which RFLAGS.AC does not count: SDM vol. 2 table 2-14 and exceptions type 4
+
+    public static int ldPart32(Cpu c, long linear) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k] == (linear + 3 & -4096)) {
+            return HOST.get(JAVA_INT_UNALIGNED, linear + t[k + 2]);
+        }
+        return (int) c.mmu.loadPart(linear, 4);
+    }
+
+    public static void stPart32(Cpu c, long linear, int value) {
+        long[] t = c.tlb;
+        int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
+        if (t[k + 1] == (linear + 3 & -4096)) {
+            HOST.set(JAVA_INT_UNALIGNED, linear + t[k + 2], value);
+        } else {
+            c.mmu.storePart(linear, 4, value & 0xFFFF_FFFFL);
+        }
+    }
+
+    /** Faults as a store of such a part does. */
+    public static void probePart(Cpu c, long linear, int bytes) {
+        if (c.tlb[((int) (linear >>> 10) & Mmu.INDEX_MASK) + 1] != (linear + bytes - 1 & -4096)) {
+            c.mmu.probeWrite(linear, bytes, 1);
+        }
+    }
+
+    public static long ldPart64(Cpu c, long linear) {
         long[] t = c.tlb;
         int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
         if (t[k] == (linear + 7 & -4096)) {
@@ -218,7 +245,7 @@ public final class Mem {
         return c.mmu.loadPart(linear, 8);
     }
 
-    private static void stPart(Cpu c, long linear, long value) {
+    public static void stPart64(Cpu c, long linear, long value) {
         long[] t = c.tlb;
         int k = (int) (linear >>> 10) & Mmu.INDEX_MASK;
         if (t[k + 1] == (linear + 7 & -4096)) {
@@ -239,6 +266,11 @@ public final class Mem {
 
     public static void ldVector64(Cpu c, long linear, int index) {
         c.x[index] = ld64(c, linear);
+        c.x[index + 1] = 0;
+    }
+
+    public static void ldVector64Part(Cpu c, long linear, int index) {
+        c.x[index] = ldPart64(c, linear);
         c.x[index + 1] = 0;
     }
 
@@ -270,6 +302,10 @@ public final class Mem {
         st64(c, linear, c.x[index]);
     }
 
+    public static void stVector64Part(Cpu c, long linear, int index) {
+        stPart64(c, linear, c.x[index]);
+    }
+
     public static void stVector32(Cpu c, long linear, int index) {
         st32(c, linear, (int) c.x[index]);
     }
@@ -293,8 +329,8 @@ public final class Mem {
             c.x[index + 3] = HOST.get(JAVA_LONG_UNALIGNED, host + 24);
             return;
         }
-        long first = ldPart(c, linear);
-        long second = ldPart(c, linear + 8);
+        long first = ldPart64(c, linear);
+        long second = ldPart64(c, linear + 8);
         ld128(c, linear + 16, index + 2);
         c.x[index] = first;
         c.x[index + 1] = second;

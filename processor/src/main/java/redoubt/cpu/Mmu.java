@@ -450,7 +450,7 @@ public final class Mmu {
         boolean user = c.cpl == 3;
         c.breakpoints.data(linear, size, true);
         if (((linear & 4095) + size) > 4096) {
-            probeWrite(linear, size);
+            probeWrite(linear, size, 1);
             for (int i = 0; i < size; i++) {
                 storeAt(linear + i, 1, value >>> i * 8, user, true);
             }

@@ -3,6 +3,7 @@ package redoubt.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -66,6 +67,48 @@ class ProtectionTest {
         c.r[1] = 8;
         assertThat(t.run(1, 0xF3, 0x48, 0xA5)).isEqualTo(Engine.Stop.SHUTDOWN); // rep movsq, and no IDT
         assertThat(c.r[1]).isEqualTo(8);
+    }
+
+    /** Runs one instruction on a misaligned operand at [rbx], all mask elements set. */
+    private Engine.Stop misaligned(int... code) {
+        c.cr4 |= 0x40000;
+        c.xcr0 = 7;
+        Arrays.fill(c.x, 8, 12, -1); // xmm2
+        c.r[3] = PAGE + 1;
+        alignmentChecks();
+        return t.run(1, code);
+    }
+
+    @Test
+    void alignmentDoesNotCountForMaskedMovesGathersAndHalfPrecision() {
+        assertThat(misaligned(0xC4, 0xE2, 0x69, 0x8C, 0x0B))
+                .isEqualTo(Engine.Stop.BUDGET); // vpmaskmovd xmm1,xmm2,[rbx]
+        assertThat(misaligned(0xC4, 0xE2, 0xE9, 0x8C, 0x0B)).isEqualTo(Engine.Stop.BUDGET); // vpmaskmovq
+        assertThat(misaligned(0xC4, 0xE2, 0x69, 0x8E, 0x0B))
+                .isEqualTo(Engine.Stop.BUDGET); // vpmaskmovd [rbx],xmm2,xmm1
+        assertThat(misaligned(0xC4, 0xE2, 0xE9, 0x8E, 0x0B)).isEqualTo(Engine.Stop.BUDGET); // vpmaskmovq
+        assertThat(misaligned(0xC4, 0xE2, 0x69, 0x92, 0x0C, 0x1B)).isEqualTo(Engine.Stop.BUDGET); // vgatherdps
+        assertThat(misaligned(0xC4, 0xE2, 0xE9, 0x92, 0x0C, 0x1B)).isEqualTo(Engine.Stop.BUDGET); // vgatherdpd
+        assertThat(misaligned(0xC4, 0xE2, 0x79, 0x13, 0x0B)).isEqualTo(Engine.Stop.BUDGET); // vcvtph2ps xmm1,[rbx]
+        assertThat(misaligned(0xC4, 0xE3, 0x79, 0x1D, 0x0B, 0)).isEqualTo(Engine.Stop.BUDGET); // vcvtps2ph [rbx],xmm1,0
+        assertThat(misaligned(0xC5, 0xFA, 0x7E, 0x0B)).isEqualTo(Engine.Stop.SHUTDOWN); // vmovq xmm1,[rbx]: #AC
+    }
+
+    @Test
+    void maskedStoresOfMisalignedElementsReachAcrossAPageOrFaultWhole() {
+        misaligned(0x90);
+        c.r[3] = PAGE + 0x1FFFF9;
+        t.put(PAGE + 0x1FFFF8, 8, 0x1122334455667788L);
+        c.x[4] = 0x0807060504030201L;
+        c.x[5] = 0x100F0E0D0C0B0A09L;
+        t.run(1, 0xC4, 0xE2, 0x69, 0x8E, 0x0B);
+        assertThat(t.read64(PAGE + 0x1FFFF8)).isEqualTo(0x0706050403020188L);
+        assertThat(t.read64(PAGE + 0x200000)).isEqualTo(0x0F0E0D0C0B0A0908L);
+        t.put(ENTRY + 8, 8, 0); // the second page is gone
+        c.mmu.flush();
+        t.put(PAGE + 0x1FFFF8, 8, 0);
+        t.run(1, 0xC4, 0xE2, 0x69, 0x8E, 0x0B);
+        assertThat(t.read64(PAGE + 0x1FFFF8)).isZero();
     }
 
     private void key(int key, int rights) {

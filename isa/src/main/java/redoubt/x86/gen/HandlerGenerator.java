@@ -176,7 +176,7 @@ public final class HandlerGenerator {
         }
         inFactorOrder(row, arguments);
         if (kind.memory() && destination != null && row.has("probe")) {
-            line(out, "c.mmu.probeWrite(ea, " + bits(destination, kind) / 8 + ");");
+            line(out, "c.mmu.probeWrite(ea, " + bits(destination, kind) / 8 + (row.has("part") ? ", 1);" : ");"));
         }
         if (row.has("whole") && row.l < 0) {
             arguments.add(new Argument(kind.longVector() ? "2" : "1"));
@@ -348,7 +348,7 @@ public final class HandlerGenerator {
         Row row = kind.row();
         boolean aligned = row.has("aligned") || operand.size() == 'x' && !row.vex && !row.has("unaligned");
         boolean isLong = kind.longVector() && operand.size() == 'x';
-        return (isLong ? 256 : operand.bits(kind.size())) + (aligned ? "Aligned" : "");
+        return (isLong ? 256 : operand.bits(kind.size())) + (aligned ? "Aligned" : row.has("part") ? "Part" : "");
     }
 
     private static String call(String function, List<Argument> arguments, boolean upper) {

@@ -235,14 +235,16 @@ public final class Vec256 {
         c.status(((both & mask) == 0 ? Flags.ZF : 0) | ((onlyB & mask) == 0 ? Flags.CF : 0));
     }
 
-    // ---- masked moves: an element is selected by the top bit of its mask; the others are not accessed
+    // ---- masked moves: an element is selected by the top bit of its mask; the others are not accessed, and RFLAGS.AC
+    // does not
+    // count (SDM vol. 2, VMASKMOV)
 
     /** VMASKMOVPS, VPMASKMOVD from memory; elements not selected become zero. */
     public static void loadSelected32(Cpu c, int d, int mask, long linear, int lanes) {
         for (int i = 0; i < 2 * lanes; i++) {
             long selected = c.x[mask + i];
-            int low = (int) selected < 0 ? Mem.ld32(c, linear + 8L * i) : 0;
-            int high = selected < 0 ? Mem.ld32(c, linear + 8L * i + 4) : 0;
+            int low = (int) selected < 0 ? Mem.ldPart32(c, linear + 8L * i) : 0;
+            int high = selected < 0 ? Mem.ldPart32(c, linear + 8L * i + 4) : 0;
             c.x[Cpu.SCRATCH + i] = Lanes.pair(low, high);
         }
         take(c, d, lanes);
@@ -251,7 +253,7 @@ public final class Vec256 {
     /** VMASKMOVPD, VPMASKMOVQ from memory. */
     public static void loadSelected64(Cpu c, int d, int mask, long linear, int lanes) {
         for (int i = 0; i < 2 * lanes; i++) {
-            c.x[Cpu.SCRATCH + i] = c.x[mask + i] < 0 ? Mem.ld64(c, linear + 8L * i) : 0;
+            c.x[Cpu.SCRATCH + i] = c.x[mask + i] < 0 ? Mem.ldPart64(c, linear + 8L * i) : 0;
         }
         take(c, d, lanes);
     }
@@ -264,12 +266,12 @@ public final class Vec256 {
     public static void storeSelected32(Cpu c, long linear, int mask, int a, int lanes) {
         for (int i = 0; i < 4 * lanes; i++) {
             if (doubleword(c, mask, i) < 0) {
-                Mem.ldw32(c, linear + 4L * i);
+                Mem.probePart(c, linear + 4L * i, 4);
             }
         }
         for (int i = 0; i < 4 * lanes; i++) {
             if (doubleword(c, mask, i) < 0) {
-                Mem.st32(c, linear + 4L * i, doubleword(c, a, i));
+                Mem.stPart32(c, linear + 4L * i, doubleword(c, a, i));
             }
         }
     }
@@ -278,12 +280,12 @@ public final class Vec256 {
     public static void storeSelected64(Cpu c, long linear, int mask, int a, int lanes) {
         for (int i = 0; i < 2 * lanes; i++) {
             if (c.x[mask + i] < 0) {
-                Mem.ldw64(c, linear + 8L * i);
+                Mem.probePart(c, linear + 8L * i, 8);
             }
         }
         for (int i = 0; i < 2 * lanes; i++) {
             if (c.x[mask + i] < 0) {
-                Mem.st64(c, linear + 8L * i, c.x[a + i]);
+                Mem.stPart64(c, linear + 8L * i, c.x[a + i]);
             }
         }
     }

@@ -8,7 +8,7 @@ import redoubt.x86.Op;
 /**
  * Gathers (SDM vol. 2, VGATHERDPS and the others): elements from addresses that a vector of indices gives. An element is
  * loaded if the top bit of its mask is set, which is cleared after that, so that the instruction goes on where a fault
- * stopped it.
+ * stopped it. RFLAGS.AC does not count (table 2-14, type 12).
  *
  * <p>The operation's index field names a vector register. The second word has, besides the mask register, the segment in
  * bits 0 to 2, the address size in bits 3 and 4, and VEX.L in bit 5.
@@ -55,7 +55,7 @@ public final class VecGather {
             if ((x[mask + at] >>> shift & 1) != 0) {
                 long linear = linear(c, op, second, indexBytes, i, bytes);
                 long element = bytes == 8 ? -1 : Lanes.LOW32 << shift;
-                long value = bytes == 8 ? Mem.ld64(c, linear) : (long) Mem.ld32(c, linear) << shift;
+                long value = bytes == 8 ? Mem.ldPart64(c, linear) : (long) Mem.ldPart32(c, linear) << shift;
                 x[d + at] = x[d + at] & ~element | value & element;
                 x[mask + at] &= ~element;
             }
