@@ -35,7 +35,11 @@ public final class TaskSwitch {
     private static final int TASK_TRAP = 0x8000;
 
     /** Where in a TSS the state lies: SDM vol. 3A figures 8-2 and 8-10. */
-    private record Layout(int bytes, int instruction, int flags, int registers, int segments, int ldt, int smallest) {}
+    private record Layout(int bytes, int instruction, int flags, int registers, int segments, int ldt, int smallest) {
+        boolean isWide() {
+            return bytes == 4;
+        }
+    }
 
     private static final Layout TSS16 = new Layout(2, 0x0E, 0x10, 0x12, 0x22, 0x2A, 0x2B);
     private static final Layout TSS32 = new Layout(4, 0x20, 0x24, 0x28, 0x48, 0x60, 0x67);
@@ -154,7 +158,7 @@ public final class TaskSwitch {
             fault.committed = true;
             throw fault;
         }
-        if (layout == TSS32 && (c.mmu.sysLd16(base + TRAP_OFFSET) & 1) != 0) {
+        if (layout.isWide() && (c.mmu.sysLd16(base + TRAP_OFFSET) & 1) != 0) {
             c.debugPending |= TASK_TRAP;
         }
     }
@@ -166,7 +170,7 @@ public final class TaskSwitch {
         for (int i = 0; i < 8; i++) {
             store(c, layout, base + layout.registers + (long) i * layout.bytes, c.r[i]);
         }
-        for (int i = 0; i < (layout == TSS32 ? 6 : 4); i++) {
+        for (int i = 0; i < (layout.isWide() ? 6 : 4); i++) {
             c.mmu.sysSt16(base + layout.segments + (long) i * layout.bytes, c.selector[i]);
         }
     }
@@ -175,15 +179,15 @@ public final class TaskSwitch {
     private static void load(Cpu c, Layout layout, boolean nested) {
         long base = c.trBase;
         long flags = load(c, layout, base + layout.flags);
-        if (layout == TSS16) {
+        if (!layout.isWide()) {
             flags |= c.flags & ~0xFFFFL & ~(long) Flags.VM;
         }
         int[] selectors = new int[6];
-        for (int i = 0; i < (layout == TSS32 ? 6 : 4); i++) {
+        for (int i = 0; i < (layout.isWide() ? 6 : 4); i++) {
             selectors[i] = c.mmu.sysLd16(base + layout.segments + (long) i * layout.bytes) & 0xFFFF;
         }
         int ldt = c.mmu.sysLd16(base + layout.ldt) & 0xFFFF;
-        long pages = layout == TSS32 ? c.mmu.sysLd32(base + CR3_OFFSET) & 0xFFFF_FFFFL : c.cr3;
+        long pages = layout.isWide() ? c.mmu.sysLd32(base + CR3_OFFSET) & 0xFFFF_FFFFL : c.cr3;
         for (int i = 0; i < 8; i++) {
             c.r[i] = load(c, layout, base + layout.registers + (long) i * layout.bytes);
         }
@@ -204,7 +208,7 @@ public final class TaskSwitch {
         c.ldtrAccess = Segments.UNUSABLE;
         int cpl = virtual ? 3 : selectors[Segments.CS] & 3;
         c.cpl = cpl;
-        if ((c.cr0 & CR0_PG) != 0 && layout == TSS32) {
+        if ((c.cr0 & CR0_PG) != 0 && layout.isWide()) {
             c.cr3 = pages;
             if ((c.cr4 & CR4_PAE) != 0) {
                 c.mmu.loadPdptes();
