@@ -298,7 +298,7 @@ public final class SgxCosts {
             rig.put(GDT + 0x30, 0x00AFFB000000FFFFL);
             for (int vector = 0; vector < 32; vector++) {
                 long handler = vector == 14 ? PAGE_FAULT_HANDLER : HANDLERS + vector;
-                rig.put(IDT + vector * 16, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
+                rig.put(IDT + vector * 16L, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
                 rig.put(HANDLERS + vector, new byte[] {(byte) 0xF4});
             }
             rig.put(
@@ -308,7 +308,7 @@ public final class SgxCosts {
                             0xFF,
                             0x0C,
                             0x25,
-                            (int) FAULTS_LEFT & 0xFF,
+                            (int) (FAULTS_LEFT & 0xFF),
                             (int) FAULTS_LEFT >> 8 & 0xFF,
                             (int) FAULTS_LEFT >> 16,
                             0, // dec qword [FAULTS_LEFT]
