@@ -179,7 +179,7 @@ class EnclaveExecutionTest {
         avx.eenter(0);
         assertThat(cpu.xcr0).isEqualTo(7);
         for (int i = 0; i < 64; i++) {
-            cpu.x[i] = 0x5000 + i;
+            cpu.x[i] = 0x5000L + i;
         }
         avx.unit.asynchronousExit(cpu, -1, 0, 0);
         assertThat(java.util.Arrays.copyOf(cpu.x, 64)).containsOnly(0);

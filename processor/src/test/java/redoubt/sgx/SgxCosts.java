@@ -308,7 +308,7 @@ public final class SgxCosts {
                             0xFF,
                             0x0C,
                             0x25,
-                            (int) (FAULTS_LEFT & 0xFF),
+                            (byte) FAULTS_LEFT,
                             (int) FAULTS_LEFT >> 8 & 0xFF,
                             (int) FAULTS_LEFT >> 16,
                             0, // dec qword [FAULTS_LEFT]
