@@ -17,6 +17,7 @@ import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.spec.RSAKeyGenParameterSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -101,8 +102,8 @@ class SgxLoadSystemTest {
     private static byte[] sign(byte[] stream, long attributes) throws GeneralSecurityException {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
         generator.initialize(new RSAKeyGenParameterSpec(3072, RSAKeyGenParameterSpec.F0), new SecureRandom());
-        EnclaveLayout layout = EnclaveFile.read("enclave", stream).getFirst().layout();
-        assertThat(layout).isNotNull();
+        EnclaveLayout layout = Objects.requireNonNull(
+                EnclaveFile.read("enclave", stream).getFirst().layout(), "the stream has pages");
         return new SigstructSigner(
                         (RSAPrivateCrtKey) generator.generateKeyPair().getPrivate())
                 .sign(layout.mrenclave(), new SigstructSigner.Identity(0, attributes, 3, -1, 3, 0, -1, 0, 0))

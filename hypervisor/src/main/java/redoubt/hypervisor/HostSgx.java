@@ -19,15 +19,21 @@ public final class HostSgx {
     /** The objects, by their number in the series' one character-device region. */
     public enum Device {
         /** {@code /dev/sgx_enclave}; needs launch control. */
-        ENCLAVE,
+        ENCLAVE(0),
         /** {@code /dev/sgx_provision}; there when one of the others is. */
-        PROVISION,
+        PROVISION(1),
         /** {@code /dev/sgx_vepc}; needs the ENCLS-exiting control of VMX. */
-        VIRTUAL_EPC;
+        VIRTUAL_EPC(2);
+
+        private final int minor;
+
+        Device(int minor) {
+            this.minor = minor;
+        }
 
         /** The number. */
         public int minor() {
-            return ordinal();
+            return minor;
         }
     }
 

@@ -52,7 +52,7 @@ class RandomEnclsTest {
 
     private static void structures(TestGuest guest, SplittableRandom random) {
         for (int i = 0; i < 4; i++) {
-            guest.put(PAGEINFO + 8 * i, random.nextInt(4) == 0 ? 0 : operand(random));
+            guest.put(PAGEINFO + 8L * i, random.nextInt(4) == 0 ? 0 : operand(random));
         }
         if (random.nextBoolean()) { // one that makes sense
             guest.pageInfo(BASE + 4096L * random.nextInt(PAGES), SOURCE, SECINFO, EPC + 4096L * random.nextInt(4));

@@ -61,7 +61,7 @@ final class TestGuest implements AutoCloseable {
     }
 
     static HostSgx host(int pages, SgxCapabilities capabilities) {
-        Epc epc = new Epc(Arena.ofShared(), pages);
+        Epc epc = new Epc(Arena.ofAuto(), pages);
         byte[] seed = "hypervisor test".getBytes(StandardCharsets.US_ASCII);
         return new HostSgx(new SgxPackage(epc, capabilities, seed, seed));
     }
@@ -98,16 +98,16 @@ final class TestGuest implements AutoCloseable {
         put(TABLES + 0x1018, 0xC000_0000L | 0x87);
         put(TABLES + 0x1020, TABLES + 0x2000 | 7);
         for (int i = 0; i < (epcBytes + 0x1F_FFFF) >> 21; i++) {
-            put(TABLES + 0x2000 + 8 * i, ENCLAVE_TABLES + 0x1000 * i | 7);
+            put(TABLES + 0x2000 + 8L * i, ENCLAVE_TABLES + 0x1000L * i | 7);
         }
         for (int i = 0; i < epcBytes >> 12; i++) {
-            put(ENCLAVE_TABLES + 8 * i, EPC + 4096L * i | 7);
+            put(ENCLAVE_TABLES + 8L * i, EPC + 4096L * i | 7);
         }
         put(GDT + 0x08, 0x00AF9B000000FFFFL);
         put(GDT + 0x10, 0x00CF93000000FFFFL);
         for (int v = 0; v < 32; v++) {
-            long handler = HANDLERS + v * 16;
-            put(IDT + v * 16, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
+            long handler = HANDLERS + v * 16L;
+            put(IDT + v * 16L, handler & 0xFFFF | 0x08L << 16 | 0x8E00L << 32 | (handler >> 16) << 48);
             put(handler, 0xF4);
         }
         put(TSS + 4, KERNEL_STACK);
@@ -154,7 +154,7 @@ final class TestGuest implements AutoCloseable {
         put(TABLES + 0x1000, directory | 7);
         put(directory, table | 7);
         for (int i = 0; i < 512; i++) {
-            put(table + 8 * i, 4096L * i | 7);
+            put(table + 8L * i, 4096L * i | 7);
         }
         put(table + (page >> 12) * 8, entry);
         c.mmu.flush();

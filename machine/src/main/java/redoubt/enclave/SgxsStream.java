@@ -29,7 +29,8 @@ final class SgxsStream {
         int measured = 0;
         int next = 0;
         boolean page = false;
-        for (long at = file.check(0, RECORD, "ECREATE") + RECORD; at < file.length(); ) {
+        file.check(0, RECORD, "ECREATE");
+        for (long at = RECORD; at < file.length(); ) {
             String tag = new String(stream, file.check(at, RECORD, "a record"), 8, StandardCharsets.ISO_8859_1);
             long where = file.u64(at + 8, "a record");
             switch (tag) {

@@ -15,6 +15,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -61,6 +62,10 @@ class EnclaveFileTest {
         return EnclaveFile.read("enclave", file).getFirst();
     }
 
+    private static EnclaveLayout layout(EnclaveFile enclave) {
+        return Objects.requireNonNull(enclave.layout(), "the file has pages");
+    }
+
     private static Stream64 stream() {
         return new Stream64()
                 .record("ECREATE", 1, 0x8000, true)
@@ -75,9 +80,8 @@ class EnclaveFileTest {
     void mrenclaveOfAnSgxsStreamIsTheHashOfItsMeasuredRecords() throws NoSuchAlgorithmException {
         Stream64 stream = stream();
 
-        EnclaveLayout layout = first(stream.file.toByteArray()).layout();
+        EnclaveLayout layout = layout(first(stream.file.toByteArray()));
 
-        assertThat(layout).isNotNull();
         assertThat(layout.mrenclave())
                 .isEqualTo(MessageDigest.getInstance("SHA-256").digest(stream.hashed.toByteArray()));
         assertThat(layout.pages()).isEqualTo(2);
@@ -126,8 +130,7 @@ class EnclaveFileTest {
 
         assertThat(enclave.format()).isEqualTo(EnclaveFile.Format.SDK);
         assertThat(enclave.variant()).isEqualTo("metadata 1.4");
-        EnclaveLayout layout = enclave.layout();
-        assertThat(layout).isNotNull();
+        EnclaveLayout layout = layout(enclave);
         assertThat(layout.sizeBytes()).isEqualTo(0x40000);
         assertThat(layout.xfrm()).isEqualTo(7);
         assertThat(layout.runs())
