@@ -290,6 +290,9 @@ public final class Decoder {
         if (found.has("mov-cr")) {
             operandSize = mode == 64 ? 64 : 32;
         }
+        if (operandSize == 16 && found.atLeast32) {
+            operandSize = 32;
+        }
         out.operandSize = operandSize;
         if (found.hasModRm) {
             modRm(out, found);

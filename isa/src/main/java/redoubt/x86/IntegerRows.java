@@ -163,8 +163,8 @@ final class IntegerRows {
             t.undef("OSAP", names[i], "0F." + opcodes[i], to + "Ev,Gv", function, with(flags, "bitstring"));
             t.undef("OSAP", names[i], "0F.BA/" + (4 + i), to + "Ev,Ib", function, flags);
         }
-        t.undef("OSAPC", "BSF", "0F.BC", "+Gv,Ev", "Bits.bsf");
-        t.undef("OSAPC", "BSR", "0F.BD", "+Gv,Ev", "Bits.bsr");
+        t.undef("OSAPC", "BSF", "0F.BC", "+Gv,Ev", "Bits.bsf", "unless-zero");
+        t.undef("OSAPC", "BSR", "0F.BD", "+Gv,Ev", "Bits.bsr", "unless-zero");
         t.feature(Feature.BMI1).undef("OSAP", "TZCNT", "F3.0F.BC", "=Gv,Ev", "Bits.tzcnt");
         t.feature(Feature.LZCNT).undef("OSAP", "LZCNT", "F3.0F.BD", "=Gv,Ev", "Bits.lzcnt");
         t.feature(Feature.POPCNT).row("POPCNT", "F3.0F.B8", "=Gv,Ev", "Bits.popcnt");

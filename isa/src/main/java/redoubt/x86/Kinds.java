@@ -119,9 +119,7 @@ public final class Kinds {
                 return 0;
             }
             int size = 16 << high;
-            boolean only32And64 = row.operands.stream().anyMatch(o -> o.size() == 'y')
-                    && row.operands.stream().noneMatch(o -> o.size() == 'v');
-            return only32And64 && size == 16
+            return row.atLeast32 && size == 16
                             || row.has("i64") && size == 64
                             || row.w == 0 && size == 64
                             || row.w == 1 && size != 64

@@ -24,7 +24,8 @@ import java.util.Set;
  * {@code mod3} register form only; {@code mem} memory form only; {@code vsib} the index of the memory operand is a vector;
  * {@code rdi} memory at DS:rDI, or another segment by prefix, whose address the function finds in {@link Op#TEMP};
  * {@code xmm0} VEX-encoded with XMM0 as destination, unnamed; {@code probe} a destination in memory is checked before the
- * function runs, which may raise a floating-point exception.
+ * function runs, which may raise a floating-point exception; {@code unless-zero} the destination keeps all its bits when the
+ * second operand is zero.
  *
  * <p>Flags of VEX instructions with 256 bits. Their function is called once per 128-bit lane, operands of the size
  * {@code x} being advanced for the upper one, unless they say otherwise: {@code whole} it handles the whole vector and,
@@ -69,6 +70,9 @@ public final class Row {
 
     public final boolean hasModRm;
     public final boolean registerInOpcode;
+
+    /** Whether the operand size is 32 or 64 bits in all modes, with and without an operand-size prefix. */
+    public final boolean atLeast32;
 
     /** Status flags the manual leaves undefined after this instruction, letters of "OSZAPC"; for tests. */
     public final String undefined;
@@ -130,6 +134,8 @@ public final class Row {
         registerInOpcode = last.endsWith("+r");
         reg = last.length() > 2 && last.charAt(2) == '/' ? last.charAt(3) - '0' : -1;
         modRm = last.length() > 2 && last.charAt(2) == '=' ? Integer.parseInt(last.substring(3), 16) : -1;
+        atLeast32 = operands.stream().anyMatch(o -> o.size() == 'y')
+                && operands.stream().noneMatch(o -> o.size() == 'v');
         hasModRm = reg >= 0 || modRm >= 0 || operands.stream().anyMatch(Operand::usesModRm) || has("modrm");
     }
 

@@ -94,4 +94,14 @@ class EngineTest {
             assertThat(t.cpu.rip).isEqualTo(TestCpu.CODE + 4099);
         }
     }
+
+    @Test
+    void bitScanOfZeroKeepsTheUpperHalfOfTheDestinationToo() {
+        try (TestCpu t = TestCpu.longMode()) {
+            t.cpu.r[0] = -1;
+            t.cpu.r[1] = 0x1_0000_0000L;
+            t.run(2, 0x0F, 0xBC, 0xC1, 0x0F, 0xBD, 0xC1); // bsf eax, ecx; bsr eax, ecx
+            assertThat(t.cpu.r[0]).isEqualTo(-1);
+        }
+    }
 }

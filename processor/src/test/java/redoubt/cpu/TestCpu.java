@@ -33,7 +33,13 @@ public final class TestCpu implements AutoCloseable {
     private TestCpu(CpuModel model) {
         PhysicalMemory memory = new PhysicalMemory();
         memory.addRam(0, ram);
-        Platform platform = new Platform() {
+        cpu = new Cpu(0, model, memory, new CodeCache(), noPlatform(), noApic());
+        engine = new Engine(cpu);
+    }
+
+    /** Ports that nothing answers, time that is the count of instructions, a constant for random numbers. */
+    static Platform noPlatform() {
+        return new Platform() {
             @Override
             public int in(int port, int size) {
                 return -1;
@@ -52,7 +58,11 @@ public final class TestCpu implements AutoCloseable {
                 return 0x123456789ABCDEFL;
             }
         };
-        LocalApic apic = new LocalApic() {
+    }
+
+    /** No interrupts. */
+    static LocalApic noApic() {
+        return new LocalApic() {
             @Override
             public boolean pending() {
                 return false;
@@ -81,8 +91,6 @@ public final class TestCpu implements AutoCloseable {
             @Override
             public void cr8(int priority) {}
         };
-        cpu = new Cpu(0, model, memory, new CodeCache(), platform, apic);
-        engine = new Engine(cpu);
     }
 
     /** 64-bit mode, CPL 0, paging on, interrupts off, no IDT: any fault ends in a shutdown. */

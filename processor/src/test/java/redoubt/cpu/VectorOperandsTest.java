@@ -192,4 +192,25 @@ class VectorOperandsTest {
             assertThat(t.cpu.x[34]).isEqualTo(-1); // YMM8 is not of this mode
         }
     }
+
+    @Test
+    void integerOperandsHaveAtLeast32BitsWhateverThePrefixesAndTheMode() {
+        try (TestCpu t = withData()) {
+            t.cpu.x[0] = 0xC2A0_0000L; // -80.0
+            t.cpu.r[0] = -1;
+            t.run(1, 0x66, 0xF3, 0x0F, 0x2C, 0xC0); // cvttss2si eax, xmm0 with an operand-size prefix
+            assertThat(t.cpu.r[0]).isEqualTo(0xFFFF_FFB0L);
+            assertThat(t.cpu.rip).isEqualTo(TestCpu.CODE + 5);
+        }
+        try (TestCpu t = TestCpu.protectedMode()) {
+            t.cpu.cr4 |= 0x600;
+            t.cpu.segmentAccess[1] = 0x809B;
+            t.cpu.codeMode = 16;
+            t.cpu.r[0] = 0x1234_5678;
+            // movd xmm1, eax; cvtsi2sd xmm2, eax
+            assertThat(t.run(2, 0x66, 0x0F, 0x6E, 0xC8, 0xF2, 0x0F, 0x2A, 0xD0)).isEqualTo(Engine.Stop.BUDGET);
+            assertThat(t.cpu.x[4]).isEqualTo(0x1234_5678);
+            assertThat(Double.longBitsToDouble(t.cpu.x[8])).isEqualTo(0x1234_5678);
+        }
+    }
 }

@@ -214,6 +214,9 @@ public final class HandlerGenerator {
             return out.toString();
         }
         line(out, type(destination, kind) + " value = " + value + ";");
+        if (row.has("unless-zero")) {
+            line(out, "if (v1 == 0) return;");
+        }
         if (second != null) { // the second destination is always a register; the first may be the same one and wins
             line(
                     out,

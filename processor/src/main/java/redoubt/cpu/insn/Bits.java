@@ -95,7 +95,7 @@ public final class Bits {
 
     // ---- scans and counts
 
-    /** BSF: the destination stays when there is no bit. */
+    /** BSF; with no bit set the destination keeps all its 64 bits, whatever the size (SDM vol. 2, BSF). */
     public static int bsf16(Cpu c, int a, int b) {
         c.fr = (short) b;
         c.fx = 0;
@@ -116,7 +116,7 @@ public final class Bits {
         return b == 0 ? a : Long.numberOfTrailingZeros(b);
     }
 
-    /** BSR: the destination stays when there is no bit. */
+    /** BSR; with no bit set the destination keeps all its 64 bits, whatever the size (SDM vol. 2, BSR). */
     public static int bsr16(Cpu c, int a, int b) {
         c.fr = (short) b;
         c.fx = 0;

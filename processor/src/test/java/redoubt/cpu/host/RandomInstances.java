@@ -375,7 +375,8 @@ final class RandomInstances {
             }
             // A 66 on a near branch is ignored by one vendor and obeyed by the other: see intel-versus-amd.txt.
             boolean branch = row.has("f64") && row.has("end");
-            operandPrefix = row.prefix == Row.ANY_PREFIX && !branch && (sized ? oneIn(4) : oneIn(24));
+            operandPrefix = row.prefix == Row.ANY_PREFIX && !branch && (sized ? oneIn(4) : oneIn(24))
+                    || row.prefix >= 0xF2 && oneIn(12); // F2 or F3 select the instruction, whatever else is there
             lock = row.has("lock") && memoryForm ? oneIn(6) : oneIn(150);
             if (row.has("string")) {
                 repeat = oneIn(2) ? 0 : oneIn(2) ? 0xF2 : 0xF3;
