@@ -553,7 +553,7 @@ public final class F80Transcendental {
         int exponent = c.exponent + F80.exponent(yse, ysig) + 1;
         multiply(c.hi, c.lo, F80.significand(yse, ysig), 0, c);
         F80.packWide(sign, exponent, c.hi, c.lo, 0, c);
-        c.flags |= F80Context.PE;
+        c.flags |= F80Context.PE | ((c.se & F80.MAX_FIELD) == 0 ? F80Context.UE : 0);
     }
 
     /**

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  */
 public enum Feature {
     BASE(),
+    /** Virtual-8086 mode extensions and protected-mode virtual interrupts. */
+    VME("vme", CpuidBit.of(1, EDX, 1)),
     X87("fpu", CpuidBit.of(1, EDX, 0)),
     MMX("mmx", CpuidBit.of(1, EDX, 23), X87),
     SSE("sse", CpuidBit.of(1, EDX, 25)),

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -77,6 +78,14 @@ class F80TranscendentalTest {
                 check(operation, requests, i * REQUEST, answers, i * ANSWER, c);
             }
         }
+    }
+
+    @Test
+    void aTinyLogarithmOfAPowerOfTwoIsInexactAndThereforeUnderflows() {
+        F80Context c = new F80Context();
+        F80Transcendental.yLog2(0x402C, Long.MIN_VALUE, 0, 0x02A7_9330_8C2D_04CDL, c); // 45 times a denormal
+        assertThat(c.flags).isEqualTo(F80Context.DE | F80Context.UE | F80Context.PE);
+        assertThat(c.se).isZero();
     }
 
     private static void check(

@@ -52,6 +52,7 @@ public enum CpuGeneration {
     /** Features that came together. */
     private enum Part {
         CORE(
+                Feature.VME,
                 Feature.X87,
                 Feature.MMX,
                 Feature.SSE,

@@ -113,6 +113,7 @@ public final class CpuModel {
     public static Set<Feature> implemented() {
         return EnumSet.of(
                 Feature.BASE,
+                Feature.VME,
                 Feature.X87,
                 Feature.MMX,
                 Feature.SSE,
@@ -215,6 +216,7 @@ public final class CpuModel {
     /** Bits of CR4 that may be set. */
     public long cr4Allowed() {
         long bits = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8; // TSD DE PSE PAE PGE PCE
+        bits |= has(Feature.VME) ? 1 | 1 << 1 : 0; // VME, PVI
         bits |= has(Feature.SSE) ? 1 << 9 | 1 << 10 : 0; // OSFXSR, OSXMMEXCPT
         bits |= has(Feature.UMIP) ? 1 << 11 : 0;
         bits |= has(Feature.VMX) ? 1 << 13 : 0;

@@ -3,8 +3,7 @@ package redoubt.cpu;
 /**
  * Delivery of interrupts and exceptions through the IVT or IDT: SDM vol. 3A chapter 6, vol. 2A INT n. All checks come before
  * the first change of processor state, so that a fault during delivery finds it untouched.
- *
- * <p>Limitation: there is no interrupt redirection of virtual-8086 mode extensions, which CPUID does not announce.
+ * The redirection of INT n in virtual-8086 mode is {@link Virtual8086}'s.
  */
 public final class Interrupts {
     /** An external interrupt or NMI. */

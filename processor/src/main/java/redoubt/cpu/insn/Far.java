@@ -7,6 +7,7 @@ import redoubt.cpu.Mem;
 import redoubt.cpu.Segments;
 import redoubt.cpu.TaskSwitch;
 import redoubt.cpu.TransferStack;
+import redoubt.cpu.Virtual8086;
 
 /**
  * Control transfers between segments and privilege levels: SDM vol. 2 CALL, JMP, RET, IRET, INT, SYSCALL, SYSENTER and their
@@ -419,9 +420,7 @@ public final class Far {
     private static void iret(Cpu c, int size) {
         TransferStack stack = TransferStack.current(c);
         boolean virtual = c.virtual8086();
-        if (virtual && (c.flags & Flags.IOPL) != Flags.IOPL) {
-            throw c.generalProtection(0);
-        }
+        boolean onVirtualFlag = Virtual8086.onVirtualFlag(c, size);
         if (c.protectedMode() && !virtual && (c.flags & Flags.NT) != 0) {
             if (c.longMode()) {
                 throw c.generalProtection(0);
@@ -435,9 +434,12 @@ public final class Far {
         long flags = stack.pop(size);
         if (unprotected(c)) {
             checkRealOffset(c, offset);
+            if (onVirtualFlag) {
+                Virtual8086.load(c, flags);
+            } else {
+                setFlags(c, flags, Flags.VM | Flags.VIF | Flags.VIP | (virtual ? Flags.IOPL : 0), size);
+            }
             stack.commit();
-            long keep = Flags.VM | Flags.VIF | Flags.VIP | (virtual ? Flags.IOPL : 0);
-            setFlags(c, flags, keep, size);
             c.nmiBlocked = false;
             c.rip = offset;
             Segments.setCodeReal(c, selector);
@@ -515,11 +517,10 @@ public final class Far {
 
     public static void intN(Cpu c, int vector) {
         if (c.virtual8086()) {
-            if ((c.flags & Flags.IOPL) != Flags.IOPL) {
-                throw c.generalProtection(0);
-            }
+            Virtual8086.interrupt(c, vector);
+        } else {
+            Interrupts.deliver(c, vector, -1, 0, Interrupts.SOFTWARE_INT);
         }
-        Interrupts.deliver(c, vector, -1, 0, Interrupts.SOFTWARE_INT);
     }
 
     public static void into(Cpu c) {

@@ -6,6 +6,7 @@ import redoubt.cpu.GuestFault;
 import redoubt.cpu.Mem;
 import redoubt.cpu.Resync;
 import redoubt.cpu.Segments;
+import redoubt.cpu.Virtual8086;
 import redoubt.x86.Op;
 
 /** Stack instructions: SDM vol. 2, PUSH to POPF, ENTER, LEAVE, BOUND. The 64-bit forms are flat; the others obey SS. */
@@ -177,31 +178,28 @@ public final class Stack {
 
     // ---- PUSHF and POPF
 
-    private static void checkVirtual8086(Cpu c) {
-        if (c.virtual8086() && (c.flags & Flags.IOPL) != Flags.IOPL) {
-            throw c.generalProtection(0);
-        }
-    }
-
-    private static long image(Cpu c) {
-        checkVirtual8086(c);
-        return c.rflags() & ~(long) (Flags.VM | Flags.RF);
+    private static long image(Cpu c, int bytes) {
+        return Virtual8086.onVirtualFlag(c, bytes) ? Virtual8086.image(c) : c.rflags() & ~(long) (Flags.VM | Flags.RF);
     }
 
     public static void pushf16(Cpu c) {
-        push16(c, (int) image(c));
+        push16(c, (int) image(c, 2));
     }
 
     public static void pushf32(Cpu c) {
-        push32(c, (int) image(c));
+        push32(c, (int) image(c, 4));
     }
 
     public static void pushf64(Cpu c) {
-        push64(c, image(c));
+        push64(c, image(c, 8));
     }
 
     private static void popFlags(Cpu c, int bytes) {
-        checkVirtual8086(c);
+        if (Virtual8086.onVirtualFlag(c, bytes)) {
+            Virtual8086.load(c, read(c, c.r[4], bytes));
+            adjust(c, bytes);
+            return;
+        }
         long image = pop(c, bytes);
         long changeable = CHANGEABLE_ALWAYS;
         int iopl = (int) (c.flags & Flags.IOPL) >> 12;
