@@ -19,6 +19,9 @@ public interface LocalApic {
     /** Likewise for writing. */
     void writeMsr(int index, long value);
 
+    /** The guest has set its time-stamp counter: it now is the platform's plus {@code offset} (IA32_TSC_ADJUST). */
+    default void tscOffset(long offset) {}
+
     /** CR8: task priority, bits 7:4. */
     int cr8();
 

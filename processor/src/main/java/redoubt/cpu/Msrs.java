@@ -233,8 +233,8 @@ public final class Msrs {
     /** Sets a register of the bank without checks; what depends on it follows. */
     public void set(int index, long value) {
         switch (index) {
-            case TSC -> adjust = value - c.platform.tsc(c.instructions);
-            case TSC_ADJUST -> adjust = value;
+            case TSC -> adjustTsc(value - c.platform.tsc(c.instructions));
+            case TSC_ADJUST -> adjustTsc(value);
             case EFER -> {
                 c.efer = value;
                 c.mmu.flush();
@@ -248,6 +248,11 @@ public final class Msrs {
             }
             default -> values[slot(index)] = value;
         }
+    }
+
+    private void adjustTsc(long value) {
+        adjust = value;
+        c.apic.tscOffset(value);
     }
 
     private static boolean isApic(int index) {

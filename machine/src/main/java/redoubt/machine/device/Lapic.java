@@ -275,6 +275,7 @@ public final class Lapic implements BusDevice, LocalApic {
     }
 
     /** The guest's TSC is the clock plus this; a deadline that is armed moves along. */
+    @Override
     public void tscOffset(long offset) {
         tscOffset = offset;
         schedule();
