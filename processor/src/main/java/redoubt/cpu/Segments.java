@@ -264,7 +264,10 @@ public final class Segments {
         c.leaveLoop();
     }
 
-    /** On a return to an outer level: registers with segments of inner ones become null (SDM vol. 3A 5.8.6). */
+    /**
+     * On a return to an outer level: registers with segments of inner ones become null (SDM vol. 3A 5.8.6), and null selectors
+     * zero, whatever their RPL (SDM vol. 2, IRET, RETURN-TO-OUTER-PRIVILEGE-LEVEL).
+     */
     public static void dropInner(Cpu c) {
         dropInner(c, ES);
         dropInner(c, DS);
@@ -274,7 +277,9 @@ public final class Segments {
 
     private static void dropInner(Cpu c, int segment) {
         int access = c.segmentAccess[segment];
-        if ((access & UNUSABLE) == 0 && !conforming(access) && dpl(access) < c.cpl) {
+        if (isNull(c.selector[segment])) {
+            c.selector[segment] = 0; // the base stays: of FS and GS it counts in 64-bit mode
+        } else if ((access & UNUSABLE) == 0 && !conforming(access) && dpl(access) < c.cpl) {
             setNull(c, segment, 0);
         }
     }

@@ -244,6 +244,27 @@ class PrivilegeTest {
     }
 
     @Test
+    void aReturnToAnOuterLevelMakesNullSelectorsZeroAndOneToTheSameLevelDoesNot() {
+        for (int level : new int[] {0, 3}) {
+            Segments.load(c, Segments.DS, 3);
+            Segments.load(c, Segments.FS, 3);
+            c.segmentBase(Segments.FS, 0x1234);
+            long frame = TestCpu.DATA + 0xC000 - 40;
+            put(frame, HANDLER);
+            put(frame + 8, level == 0 ? KERNEL_CODE : USER_CODE | 3);
+            put(frame + 16, 2);
+            put(frame + 24, USER_STACK);
+            put(frame + 32, level == 0 ? KERNEL_DATA : USER_DATA | 3);
+            c.r[4] = frame;
+            Far.iret64(c);
+            assertThat(c.cpl).isEqualTo(level);
+            assertThat(c.selector[Segments.DS]).isEqualTo(3 - level);
+            assertThat(c.selector[Segments.FS]).isEqualTo(3 - level);
+            assertThat(c.segmentBase[Segments.FS]).isEqualTo(0x1234);
+        }
+    }
+
+    @Test
     void iretReturnsToUserModeWithStackAndFlags() {
         gate(0x80, HANDLER, 0xEE, 0);
         enterUser();
