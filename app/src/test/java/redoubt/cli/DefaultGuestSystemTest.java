@@ -39,11 +39,15 @@ class DefaultGuestSystemTest {
     }
 
     static Run run(Machine.Setup setup, DefaultGuest.Prepared guest) {
+        return run(setup, guest, FIVE_MINUTES);
+    }
+
+    static Run run(Machine.Setup setup, DefaultGuest.Prepared guest, long limitNanos) {
         var out = new ByteArrayOutputStream();
         var err = new ByteArrayOutputStream();
         var console = new ByteArrayOutputStream();
         var streams = new GuestSession.Streams(out, err, console, InputStream.nullInputStream(), false);
-        GuestSession.Result result = new GuestSession(setup, streams, false, () -> {}).run(guest, FIVE_MINUTES);
+        GuestSession.Result result = new GuestSession(setup, streams, false, () -> {}).run(guest, limitNanos);
         return new Run(
                 result,
                 out.toString(StandardCharsets.UTF_8),

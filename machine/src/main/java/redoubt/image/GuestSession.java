@@ -5,10 +5,12 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import redoubt.machine.Machine;
 import redoubt.machine.boot.BzImage;
+import redoubt.sgx.SgxUsage;
 
 /**
  * One run of the default guest: boots it, gives its command the host's streams, and ends with the command.
@@ -29,9 +31,18 @@ public final class GuestSession {
      * @param nanosToReady guest's time from power-up until then
      * @param instructions executed in all
      * @param nanos guest's time from power-up to the end
+     * @param sgxWhenReady use of the machine's SGX when the command was started; empty if it was not, or without EPC
+     * @param sgx use of the machine's SGX at the end; empty without EPC
      */
     public record Result(
-            int status, boolean ready, long nanosToReady, Machine.Outcome outcome, long instructions, long nanos) {}
+            int status,
+            boolean ready,
+            long nanosToReady,
+            Machine.Outcome outcome,
+            long instructions,
+            long nanos,
+            Optional<SgxUsage> sgxWhenReady,
+            Optional<SgxUsage> sgx) {}
 
     private final Machine.Setup setup;
     private final Streams streams;
@@ -41,6 +52,7 @@ public final class GuestSession {
     private int status = -1;
     private boolean ready;
     private long nanosToReady;
+    private Optional<SgxUsage> sgxWhenReady = Optional.empty();
 
     /**
      * @param terminal whether the command has the guest's second port as its terminal ({@link GuestCommand#onTerminal})
@@ -62,6 +74,7 @@ public final class GuestSession {
             public void ready() {
                 ready = true;
                 nanosToReady = made[0].clock().nanos();
+                sgxWhenReady = usage(made[0]);
                 whenReady.run();
                 if (terminal) {
                     pump(made[0]);
@@ -100,13 +113,19 @@ public final class GuestSession {
                     nanosToReady,
                     outcome,
                     machine.vcpu().instructions(),
-                    machine.clock().nanos());
+                    machine.clock().nanos(),
+                    sgxWhenReady,
+                    usage(machine));
         } finally {
             running = null;
             flush(streams.out());
             flush(streams.err());
             flush(streams.console());
         }
+    }
+
+    private static Optional<SgxUsage> usage(Machine machine) {
+        return machine.sgx().map(host -> host.platform().usage());
     }
 
     /** Ends the run soon; may be called by any thread. */

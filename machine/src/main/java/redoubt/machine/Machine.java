@@ -3,6 +3,7 @@ package redoubt.machine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -134,6 +135,7 @@ public final class Machine implements AutoCloseable {
     private final Arena epcArena = Arena.ofShared();
     private final MemoryLayout layout;
     private final Vm vm;
+    private final @Nullable HostSgx host;
     private final Turns turns;
     private final Board board;
     private final Clock clock;
@@ -169,7 +171,7 @@ public final class Machine implements AutoCloseable {
             }
         });
         CpuModel model = model(setup.cpu(), layout);
-        HostSgx host = model.has(Feature.SGX1) ? new HostSgx(sgxPackage(model), model.has(Feature.SGX_LC), true) : null;
+        host = model.has(Feature.SGX1) ? new HostSgx(sgxPackage(model), model.has(Feature.SGX_LC), true) : null;
         this.vm = new Vm(model, new Wires(), host);
         mapMemory();
         if (host != null) {
@@ -288,6 +290,11 @@ public final class Machine implements AutoCloseable {
     /** The machine's one clock. */
     public Clock clock() {
         return clock;
+    }
+
+    /** The host's side of the machine's SGX; empty without EPC. */
+    public Optional<HostSgx> sgx() {
+        return Optional.ofNullable(host);
     }
 
     /** The bootstrap processor. */

@@ -79,14 +79,13 @@ public final class Epc {
         nextFree = Math.min(nextFree, page);
     }
 
-    /** Whether no page is valid. */
-    boolean unused() {
+    /** How many pages are valid. */
+    int validPages() {
+        int valid = 0;
         for (int page = 0; page < count; page++) {
-            if (valid(page)) {
-                return false;
-            }
+            valid += valid(page) ? 1 : 0;
         }
-        return true;
+        return valid;
     }
 
     /** Pages not allotted. */

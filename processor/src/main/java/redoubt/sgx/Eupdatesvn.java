@@ -10,7 +10,7 @@ final class Eupdatesvn {
     private Eupdatesvn() {}
 
     static void execute(SgxUnit u, Cpu c) {
-        if (!u.epc.unused()) {
+        if (u.epc.validPages() != 0) {
             SgxUnit.result(c, ErrorCode.EPC_NOT_READY);
         } else {
             SgxUnit.result(c, u.platform.updateSvn() ? ErrorCode.SUCCESS : ErrorCode.NO_UPDATE);

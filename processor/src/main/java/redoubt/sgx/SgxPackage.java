@@ -3,6 +3,8 @@ package redoubt.sgx;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.LongStream;
 
 /**
  * What the logical processors of a package share: the EPC and the package-wide registers (SDM vol. 3D table 38-4). All
@@ -14,6 +16,8 @@ public final class SgxPackage {
     final SgxCapabilities capabilities;
 
     private static final int SVN_SIZE = 16;
+    private static final int LAST_ENCLS = 0x18;
+    private static final int LAST_ENCLU = 9;
 
     /** CR_CPUSVN. */
     private byte[] cpuSvn = new byte[SVN_SIZE];
@@ -40,6 +44,8 @@ public final class SgxPackage {
     private final byte[] padding = SigstructVerifier.padding();
     private long nextEid = 1;
     private long pagingVersion;
+    private final long[] enclsExecuted = new long[LAST_ENCLS + 1];
+    private final long[] encluExecuted = new long[LAST_ENCLU + 1];
 
     /** A package after reset. */
     public SgxPackage(Epc epc, SgxCapabilities capabilities, byte[] root, byte[] boot) {
@@ -75,6 +81,23 @@ public final class SgxPackage {
 
     public SgxCapabilities capabilities() {
         return capabilities;
+    }
+
+    /** The EPC's use now, and the leaf functions executed so far. */
+    public synchronized SgxUsage usage() {
+        return new SgxUsage(epc.validPages(), boxed(enclsExecuted), boxed(encluExecuted));
+    }
+
+    private static List<Long> boxed(long[] counts) {
+        return LongStream.of(counts).boxed().toList();
+    }
+
+    void enclsExecuted(int leaf) {
+        enclsExecuted[leaf]++;
+    }
+
+    void encluExecuted(int leaf) {
+        encluExecuted[leaf]++;
     }
 
     /** CR_CPUSVN, 16 bytes. */

@@ -160,6 +160,7 @@ public final class SgxUnit implements EnclaveUnit {
                 case 0x13 -> Eld.execute(this, c, false);
                 default -> Eupdatesvn.execute(this, c);
             }
+            platform.enclsExecuted(leaf);
         }
     }
 
@@ -175,6 +176,7 @@ public final class SgxUnit implements EnclaveUnit {
     public void ecreate(Cpu c, byte[] secs) {
         synchronized (platform) {
             Ecreate.create(this, c, secs);
+            platform.enclsExecuted(0);
         }
     }
 
@@ -221,6 +223,7 @@ public final class SgxUnit implements EnclaveUnit {
                 case 7 -> Eacceptcopy.execute(this, c);
                 default -> Edeccssa.execute(this, c);
             }
+            platform.encluExecuted(leaf);
         }
     }
 

@@ -97,6 +97,21 @@ class EnclsLeafTest {
     }
 
     @Test
+    void leavesAreCountedUnlessTheyFault() {
+        SgxRig rig = new SgxRig();
+        rig.encls(0xA, 3, address(2), 0);
+        assertThat(faultOf(() -> rig.encls(0xA, 3, address(2), 0))).startsWith("#PF");
+        SgxUsage one = rig.platform.usage();
+        assertThat(one.validPages()).isEqualTo(1);
+        assertThat(one.encls(0xA)).isEqualTo(1);
+        rig.encls(SgxUsage.EREMOVE, 0, address(2), 0);
+        SgxUsage none = rig.platform.usage();
+        assertThat(none.validPages()).isZero();
+        assertThat(none.encls(SgxUsage.EREMOVE)).isEqualTo(1);
+        assertThat(none.enclu(SgxUsage.ERESUME)).isZero();
+    }
+
+    @Test
     void theCommonChecksComeInOrder() {
         SgxRig rig = new SgxRig();
         assertThat(faultOf(() -> rig.encls(0x10, 0, 0, 0))).isEqualTo("#GP");
