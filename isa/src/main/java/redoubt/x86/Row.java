@@ -23,6 +23,7 @@ import java.util.Set;
  * though the operand has only 8 bytes; {@code encl} #UD inside an enclave;
  * {@code mod3} register form only; {@code mem} memory form only; {@code vsib} the index of the memory operand is a vector;
  * {@code rdi} memory at DS:rDI, or another segment by prefix, whose address the function finds in {@link Op#TEMP};
+ * {@code rax} likewise at DS:rAX;
  * {@code xmm0} VEX-encoded with XMM0 as destination, unnamed; {@code probe} a destination in memory is checked before the
  * function runs, which may raise a floating-point exception; {@code unless-zero} the destination keeps all its bits when the
  * second operand is zero.

@@ -104,8 +104,8 @@ final class SystemRows {
         t.row("WRGSBASE", "F3.0F.AE/3", "Ry", "Sys.wrgsbase", "o64", "mod3");
         t.feature(Feature.INVPCID).row("INVPCID", "66.0F38.82", "Gq,M ", "Sys.invpcid", "cpl0", "mem", "end");
         t.feature(Feature.MONITOR);
-        t.row("MONITOR", "NP.0F.01=C8", "", "Sys.monitor", "cpl0");
-        t.row("MWAIT", "NP.0F.01=C9", "", "Sys.mwait", "cpl0", "end");
+        t.row("MONITOR", "NP.0F.01=C8", "", "Sys.monitor", "rax");
+        t.row("MWAIT", "NP.0F.01=C9", "", "Sys.mwait", "end");
         t.feature(Feature.PKU);
         t.row("RDPKRU", "NP.0F.01=EE", "", "Sys.rdpkru");
         t.row("WRPKRU", "NP.0F.01=EF", "", "Sys.wrpkru", "end");

@@ -152,12 +152,9 @@ final class BlockBuilder {
             }
         }
         if (row.has("rdi")) {
-            int segment = insn.segment < 0 ? 3 : insn.segment;
-            emit(Op.pack(Kinds.EA_GENERAL, 0, 7, Op.ZERO, 0, 0));
-            emit(segment
-                    | (long) addressSize() << 3
-                    | 0x20
-                    | (long) operands.getFirst().bits(0) / 8 << 8);
+            implicitOperand(7, 0x20 | operands.getFirst().bits(0) / 8 << 8);
+        } else if (row.has("rax")) {
+            implicitOperand(0, 1 << 8);
         }
         if (!insn.memory) {
             if (relative) {
@@ -197,6 +194,13 @@ final class BlockBuilder {
             emit(second(row, insn.immediate));
         }
         return ends;
+    }
+
+    /** Has the address of an operand worked out that is where a register says, in DS or another segment. */
+    private void implicitOperand(int register, long access) {
+        int segment = insn.segment < 0 ? 3 : insn.segment;
+        emit(Op.pack(Kinds.EA_GENERAL, 0, register, Op.ZERO, 0, 0) | (segment == 2 ? Op.STACK : 0));
+        emit(segment | (long) addressSize() << 3 | access);
     }
 
     private long second(Row row, long immediate) {

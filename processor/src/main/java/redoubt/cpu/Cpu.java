@@ -160,6 +160,7 @@ public final class Cpu {
     public final PhysicalMemory memory;
     public final Platform platform;
     public final CpuModel model;
+    public final Monitor monitor = new Monitor(this);
     public final Breakpoints breakpoints = new Breakpoints(this);
     public final Mmu mmu;
     public final Msrs msrs;
@@ -232,7 +233,10 @@ public final class Cpu {
         if (waitingForStartup) {
             return startupVector < 0;
         }
-        return halted && !(nmiPending && !nmiBlocked) && !((flags & Flags.IF) != 0 && apic.pending());
+        return halted
+                && !(nmiPending && !nmiBlocked)
+                && !((flags & Flags.IF) != 0 && apic.pending())
+                && !monitor.isOver();
     }
 
     /** PAUSE: a hint that the program spins. */

@@ -13,7 +13,8 @@ import redoubt.x86.Feature;
  * says what they are, 46 physical address bits, the four-level cache of leaf 4 and one thread a core.
  *
  * <p>What no model has although the real ones do: AVX-512, AMX, MPX, TSX (all of it absent, as if switched off), CET,
- * performance counters, processor trace, machine-check banks, RDT, speed-shift, 5-level paging. What every model has although
+ * performance counters, processor trace, machine-check banks, RDT, speed-shift, 5-level paging; and MONITOR unless it is
+ * asked for, as under KVM. What every model has although
  * some real ones do not: the hypervisor bit, x2APIC, TSC-deadline timer and invariant TSC, and ARCH_CAPABILITIES, which says
  * that there is no speculation to be protected from.
  */
@@ -90,7 +91,6 @@ public enum CpuGeneration {
                 Feature.PCID,
                 Feature.INVPCID,
                 Feature.VMX,
-                Feature.MONITOR,
                 Feature.SMX,
                 Feature.HYPERVISOR,
                 Feature.X2APIC,

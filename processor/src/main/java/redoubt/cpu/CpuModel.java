@@ -161,6 +161,7 @@ public final class CpuModel {
                 Feature.INVARIANT_TSC,
                 Feature.ARAT,
                 Feature.PCID,
+                Feature.MONITOR,
                 Feature.SMEP,
                 Feature.UMIP,
                 Feature.PAGES_1G,
@@ -317,7 +318,7 @@ public final class CpuModel {
             case 4 -> cache(subLeaf, registers);
             case 5 -> {
                 if (has(Feature.MONITOR)) {
-                    set(registers, 64, 64, 0, 3);
+                    set(registers, 64, 64, 3, 0x11); // lines of 64 bytes; interrupts end it; C0, C1
                 }
             }
             case 7 -> {

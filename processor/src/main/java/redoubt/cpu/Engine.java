@@ -141,6 +141,9 @@ public final class Engine {
         } else if ((c.flags & Flags.IF) != 0 && c.apic.pending()) {
             c.halted = false;
             deliver(c.apic.acknowledge(), -1, 0, Interrupts.HARDWARE);
+        } else if (c.monitor.isOver()) {
+            c.monitor.disarm();
+            c.halted = false;
         }
         return !c.halted;
     }
@@ -156,6 +159,7 @@ public final class Engine {
     }
 
     private void deliver(int vector, int errorCode, long address, int kind) {
+        c.monitor.disarm();
         long reported = address;
         if (c.enclave.inEnclave()) {
             c.enclave.asynchronousExit(c, kind == Interrupts.HARDWARE ? -1 : vector, errorCode, address);

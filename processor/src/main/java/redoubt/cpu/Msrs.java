@@ -63,6 +63,9 @@ public final class Msrs {
     private static final long LMA = 1 << 10;
     private static final long EFER_WRITABLE = 1 | LME | 1 << 11;
 
+    /** MISC_ENABLE: MONITOR and MWAIT. */
+    private static final long MONITOR_ENABLED = 1 << 18;
+
     private static final long ALL = -1;
     private static final long PHYSICAL = (1L << 46) - 1;
     private static final long MTRR_VARIABLE = 8;
@@ -190,10 +193,14 @@ public final class Msrs {
     /** Values after RESET. Those kept in the {@link Cpu} are {@link Reset}'s. */
     final void reset() {
         for (int i = 0; i < ROWS.length; i++) {
-            values[i] = ROWS[i].reset;
+            values[i] = resetValue(ROWS[i]);
         }
         adjust = 0;
         c.enclave.featureControl(get(FEATURE_CONTROL));
+    }
+
+    private long resetValue(Msr row) {
+        return row.index == MISC_ENABLE && c.model.has(Feature.MONITOR) ? row.reset | MONITOR_ENABLED : row.reset;
     }
 
     /** All registers but the local APIC's, by index. */
@@ -322,7 +329,7 @@ public final class Msrs {
         }
         Msr msr = ROWS[slot];
         long writable = index == FEATURE_CONTROL ? featureControlBits() : msr.writable;
-        if (((value ^ msr.reset) & ~writable) != 0 || !acceptable(index, value)) {
+        if (((value ^ resetValue(msr)) & ~writable) != 0 || !acceptable(index, value)) {
             throw c.generalProtection(0);
         }
         switch (index) {

@@ -64,6 +64,7 @@ public final class Reset {
         c.debugShadow = false;
         c.debugPending = 0;
         c.halted = false;
+        c.monitor.disarm();
         c.nmiPending = false;
         c.nmiBlocked = false;
         c.mmu.flush();

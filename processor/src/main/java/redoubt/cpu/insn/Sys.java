@@ -2,10 +2,10 @@ package redoubt.cpu.insn;
 
 import redoubt.cpu.ControlRegisters;
 import redoubt.cpu.Cpu;
-import redoubt.cpu.EffectiveAddress;
 import redoubt.cpu.Flags;
 import redoubt.cpu.Mem;
 import redoubt.cpu.Segments;
+import redoubt.x86.Op;
 
 /**
  * System instructions: SDM vol. 2 in the order of the instruction table, vol. 3A chapter 2. The privilege check of "cpl0" rows
@@ -645,23 +645,26 @@ public final class Sys {
         }
     }
 
-    /** Checks its operand like a byte load. There is no monitor to arm: see {@link #mwait}. */
-    public static void monitor(Cpu c) {
-        if ((int) c.r[1] != 0) {
+    /** Undefined above privilege level 0; no extensions exist. */
+    private static void checkMonitor(Cpu c, long extensions, long known) {
+        checkSupervisor(c);
+        if (((c.codeMode == 64 ? extensions : extensions & 0xFFFF_FFFFL) & ~known) != 0) {
             throw c.generalProtection(0);
         }
-        long offset = c.codeMode == 64 ? c.r[0] : c.r[0] & (c.codeMode == 32 ? 0xFFFF_FFFFL : 0xFFFF);
-        Mem.ld8(c, EffectiveAddress.linear(c, Segments.DS, offset, 1, false));
     }
 
-    /**
-     * Ends at once: the wait may end for any reason (SDM vol. 2B MWAIT), and waiting as HLT does would miss a store to the
-     * monitored line.
-     */
+    /** Its operand faults like a byte load. */
+    public static void monitor(Cpu c) {
+        checkMonitor(c, c.r[1], 0);
+        long linear = c.r[Op.TEMP];
+        Mem.ld8(c, linear);
+        c.monitor.arm(linear);
+    }
+
+    /** The hints in EAX have no effect: there is one depth of sleep. */
     public static void mwait(Cpu c) {
-        if (((int) c.r[1] & ~1) != 0) {
-            throw c.generalProtection(0);
-        }
+        checkMonitor(c, c.r[1] & 0xFFFF_FFFFL, 1);
+        c.monitor.await((c.r[1] & 1) != 0);
         c.leaveLoop();
     }
 
