@@ -95,6 +95,12 @@ public final class Breakpoints {
         }
     }
 
+    /** Puts the traps that are due into DR6, as the #DB does that is about to be delivered for them. */
+    public void report() {
+        c.dr[6] = c.dr[6] & ~0xFL | c.debugPending;
+        c.debugPending = 0;
+    }
+
     // ---- ports
 
     /** An access to an I/O port. */

@@ -106,8 +106,7 @@ public final class Engine {
     /** Delivers a debug trap, unless MOV SS holds it off. */
     private void debugTrap() {
         if (c.debugPending != 0 && !c.debugShadow) {
-            c.dr[6] = c.dr[6] & ~0xFL | c.debugPending;
-            c.debugPending = 0;
+            c.breakpoints.report();
             c.halted = false;
             deliver(1, -1, 0, Interrupts.EXCEPTION);
         }

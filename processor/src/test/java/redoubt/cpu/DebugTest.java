@@ -160,6 +160,20 @@ class DebugTest {
     }
 
     @Test
+    void aTrapHeldOffByALoadOfSsComesInTheHandlerOfAnInterruptInstructionAndTogetherWithInt1() {
+        arm(0, WATCHED, 3, 1);
+        t.put(WATCHED, 8, 0x10);
+        t.run(2, 0x8E, 0x13, 0xCD, 0x40); // mov ss,[rbx]; int 0x40
+        assertTrap(HANDLER + 0x100, 1);
+        c.halted = false;
+        c.r[4] = STACK;
+        c.dr[6] = 0xFFFF_0FF0L;
+        t.run(2, 0x8E, 0x13, 0xF1); // mov ss,[rbx]; int1
+        assertTrap(TestCpu.CODE + 3, 1);
+        assertThat(c.r[4]).as("one frame").isEqualTo(STACK - 40);
+    }
+
+    @Test
     void aLoadOfSsHidesAnInstructionBreakpointBehindIt() {
         arm(0, TestCpu.CODE + 2, 0, 0);
         c.r[1] = 0x10;

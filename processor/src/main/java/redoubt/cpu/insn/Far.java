@@ -512,6 +512,9 @@ public final class Far {
         if (c.enclave.inEnclave()) {
             c.enclave.asynchronousExit(c, 1, -1, 0);
         }
+        if (c.debugPending != 0) { // held off by MOV SS: one #DB for both, not another one on its handler's stack
+            c.breakpoints.report();
+        }
         Interrupts.deliver(c, 1, -1, 0, Interrupts.ICEBP);
     }
 
