@@ -191,7 +191,7 @@ public final class Decoder {
             if (at >= limit) {
                 throw OutOfBytes.INSTANCE;
             }
-            if (mode == 64 || (bytes[at] & 0xC0) == 0xC0 && mode != 16) {
+            if (mode == 64 || (bytes[at] & 0xC0) == 0xC0) {
                 if (operandPrefix || out.repeat != 0 || out.lock || out.rex != 0) {
                     return false;
                 }

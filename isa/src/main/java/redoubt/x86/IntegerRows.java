@@ -77,7 +77,7 @@ final class IntegerRows {
         t.row("CMPXCHG", "0F.B0", "+Eb,Gb", "Alu.cmpxchg", "lock");
         t.row("CMPXCHG", "0F.B1", "+Ev,Gv", "Alu.cmpxchg", "lock", "mem");
         t.row("CMPXCHG", "0F.B1", "+Ev,Gv", "Alu.cmpxchgRegister", "raw", "sized", "mod3");
-        t.row("CMPXCHG8B", "0F.C7/1", "M ", "Alu.cmpxchg8b", "lock", "sized", "mem");
+        t.row("CMPXCHG8B", "0F.C7/1", "M ", "Alu.cmpxchg8b", "lock", "sized", "mem", "store");
         t.row("CBW", "98", "", "Alu.extendAccumulator", "sized");
         t.row("CWD", "99", "", "Alu.signAccumulator", "sized");
     }

@@ -16,8 +16,8 @@ public final class Kinds {
 
     /**
      * Not an instruction: works out a segmented or address-size-dependent operand into {@link Op#TEMP}. Second word: 0..2
-     * segment register number, 3..4 address size (0: 16, 1: 32, 2: 64), 5 write, 8..15 bytes accessed; of
-     * a bit string 16 set, 17..18 its operand size (0: 16, 1: 32, 2: 64), 20..24 the register with the bit's number.
+     * segment register number, 3..4 address size (0: 16, 1: 32, 2: 64), 5 write, 32..47 bytes
+     * accessed; of a bit string 16 set, 17..18 its operand size (0: 16, 1: 32, 2: 64), 20..24 the register with the bit's number.
      */
     public static final int EA_GENERAL = 1;
 
@@ -33,8 +33,11 @@ public final class Kinds {
     /** Raises #GP(0): longer than 15 bytes, or privileged at the wrong level. */
     public static final int TOO_LONG = 5;
 
+    /** Not an instruction: #UD in real-address and virtual-8086 mode, where the one behind it does not exist. */
+    public static final int PROTECTED_MODE = 6;
+
     /** First kind of a row. */
-    public static final int FIRST = 6;
+    public static final int FIRST = 7;
 
     /** Kinds below this are dispatched at the first level. */
     public static final int HOT;

@@ -21,6 +21,7 @@ import java.util.Set;
  * {@code cond} the function is a condition (JCC, SETCC, CMOVCC); {@code unaligned} no 16-byte alignment check of a
  * legacy-encoded vector memory operand; {@code aligned} one of a VEX-encoded one; {@code part} RFLAGS.AC does not count
  * though the operand has only 8 bytes; {@code encl} #UD inside an enclave;
+ * {@code store} it writes its memory operand, which is more than a number or has a conversion on its way;
  * {@code mod3} register form only; {@code mem} memory form only; {@code vsib} the index of the memory operand is a vector;
  * {@code rdi} memory at DS:rDI, or another segment by prefix, whose address the function finds in {@link Op#TEMP};
  * {@code rax} likewise at DS:rAX;

@@ -17,8 +17,8 @@ final class SystemRows {
     }
 
     private static void descriptors(RowList t) {
-        t.row("SGDT", "0F.01/0", "M ", "Sys.sgdt", "encl", "mem", "end");
-        t.row("SIDT", "0F.01/1", "M ", "Sys.sidt", "encl", "mem", "end");
+        t.row("SGDT", "0F.01/0", "M ", "Sys.sgdt", "encl", "mem", "end", "store");
+        t.row("SIDT", "0F.01/1", "M ", "Sys.sidt", "encl", "mem", "end", "store");
         t.row("LGDT", "0F.01/2", "M ", "Sys.lgdt", "cpl0", "mem", "end", "sized", "f64");
         t.row("LIDT", "0F.01/3", "M ", "Sys.lidt", "cpl0", "mem", "end", "sized", "f64");
         t.row("SMSW", "0F.01/4", "=Ev", "Sys.smsw", "encl", "smsw");
@@ -138,20 +138,20 @@ final class SystemRows {
     }
 
     private static void xstate(RowList t) {
-        t.row("FXSAVE", "NP.0F.AE/0", "M ", "XState.fxsave", "mem", "sized");
+        t.row("FXSAVE", "NP.0F.AE/0", "M ", "XState.fxsave", "mem", "sized", "store");
         t.row("FXRSTOR", "NP.0F.AE/1", "M ", "XState.fxrstor", "mem", "sized");
         t.feature(Feature.SSE);
         t.row("LDMXCSR", "NP.0F.AE/2", "Ed", "XState.ldmxcsr", "mem");
         t.row("STMXCSR", "NP.0F.AE/3", "=Ed", "XState.stmxcsr", "mem");
         t.feature(Feature.XSAVE);
-        t.row("XSAVE", "NP.0F.AE/4", "M ", "XState.xsave", "mem", "sized");
+        t.row("XSAVE", "NP.0F.AE/4", "M ", "XState.xsave", "mem", "sized", "store");
         t.row("XRSTOR", "NP.0F.AE/5", "M ", "XState.xrstor", "mem", "sized");
         t.row("XGETBV", "NP.0F.01=D0", "", "XState.xgetbv");
         t.row("XSETBV", "NP.0F.01=D1", "", "XState.xsetbv", "cpl0", "end");
-        t.feature(Feature.XSAVEOPT).row("XSAVEOPT", "NP.0F.AE/6", "M ", "XState.xsaveopt", "mem", "sized");
-        t.feature(Feature.XSAVEC).row("XSAVEC", "NP.0F.C7/4", "M ", "XState.xsavec", "mem", "sized");
+        t.feature(Feature.XSAVEOPT).row("XSAVEOPT", "NP.0F.AE/6", "M ", "XState.xsaveopt", "mem", "sized", "store");
+        t.feature(Feature.XSAVEC).row("XSAVEC", "NP.0F.C7/4", "M ", "XState.xsavec", "mem", "sized", "store");
         t.feature(Feature.XSAVES);
-        t.row("XSAVES", "NP.0F.C7/5", "M ", "XState.xsaves", "mem", "sized", "cpl0");
+        t.row("XSAVES", "NP.0F.C7/5", "M ", "XState.xsaves", "mem", "sized", "cpl0", "store");
         t.row("XRSTORS", "NP.0F.C7/3", "M ", "XState.xrstors", "mem", "sized", "cpl0");
         t.feature(Feature.BASE);
     }

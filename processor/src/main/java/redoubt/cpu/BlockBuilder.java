@@ -112,6 +112,9 @@ final class BlockBuilder {
         int next = offset + insn.length;
         int kind = Kinds.of(row, insn.operandSize, insn.memory && row.hasMemoryForm(), insn.l == 1);
         boolean ends = row.has("end");
+        if (row.vex && insn.mode == 16) {
+            emit(Kinds.PROTECTED_MODE);
+        }
         boolean two = kind >= Kinds.FIRST && Kinds.isTwoWord(Kinds.ALL.get(kind - Kinds.FIRST));
         if (row.has("string")) {
             emit(Op.pack(
@@ -152,9 +155,9 @@ final class BlockBuilder {
             }
         }
         if (row.has("rdi")) {
-            implicitOperand(7, 0x20 | operands.getFirst().bits(0) / 8 << 8);
+            implicitOperand(7, operands.getFirst().bits(0) / 8, true);
         } else if (row.has("rax")) {
-            implicitOperand(0, 1 << 8);
+            implicitOperand(0, 1, false);
         }
         if (!insn.memory) {
             if (relative) {
@@ -197,10 +200,10 @@ final class BlockBuilder {
     }
 
     /** Has the address of an operand worked out that is where a register says, in DS or another segment. */
-    private void implicitOperand(int register, long access) {
+    private void implicitOperand(int register, int bytes, boolean write) {
         int segment = insn.segment < 0 ? 3 : insn.segment;
         emit(Op.pack(Kinds.EA_GENERAL, 0, register, Op.ZERO, 0, 0) | (segment == 2 ? Op.STACK : 0));
-        emit(segment | (long) addressSize() << 3 | access);
+        emit(access(segment, bytes, write));
     }
 
     private long second(Row row, long immediate) {
@@ -256,9 +259,9 @@ final class BlockBuilder {
         boolean write = false;
         for (Operand operand : row.operands) {
             if (operand.mayBeMemory() || operand.kind() == 'O') {
-                bytes = operand.kind() == 'M' ? 1 : operand.bits(insn.operandSize) / 8;
+                bytes = operand.size() == ' ' ? structureBytes(row) : operand.bits(insn.operandSize) / 8;
                 bytes <<= insn.l == 1 && operand.size() == 'x' && row.hasLongVector() ? 1 : 0;
-                write = operand.writes();
+                write = operand.writes() || row.has("store");
             }
         }
         long bitString = row.has("bitstring")
@@ -266,7 +269,30 @@ final class BlockBuilder {
                         | (long) Integer.numberOfTrailingZeros(insn.operandSize >> 4) << 17
                         | (long) insn.reg << 20
                 : 0;
-        return segment | (long) addressSize() << 3 | (write ? 0x20 : 0) | (long) bytes << 8 | bitString;
+        return access(segment, bytes, write) | bitString;
+    }
+
+    /** The second word of {@link Kinds#EA_GENERAL}. */
+    private long access(int segment, int bytes, boolean write) {
+        return segment | (long) addressSize() << 3 | (write ? 0x20 : 0) | (long) bytes << 32;
+    }
+
+    /** Bytes of a memory operand that is more than a number, where segments have limits: outside 64-bit mode. */
+    private int structureBytes(Row row) {
+        boolean wide = insn.operandSize != 16;
+        return switch (row.mnemonic) {
+            case "CMPXCHG8B" -> 8;
+            case "BOUND" -> insn.operandSize / 4;
+            case "SGDT", "SIDT", "LGDT", "LIDT" -> 6;
+            case "LES", "LDS", "LSS", "LFS", "LGS", "CALL", "JMP" -> insn.operandSize / 8 + 2;
+            case "INVPCID" -> 16;
+            case "FLD", "FSTP", "FBLD", "FBSTP" -> 10;
+            case "FLDENV", "FNSTENV" -> wide ? 28 : 14;
+            case "FRSTOR", "FNSAVE" -> wide ? 108 : 94;
+            case "FXSAVE", "FXRSTOR" -> 512;
+            case "XSAVE", "XSAVEOPT", "XSAVEC", "XSAVES", "XRSTOR", "XRSTORS" -> 576; // without the extended region
+            default -> 1;
+        };
     }
 
     private int addressSize() {

@@ -342,6 +342,13 @@ public final class Cpu {
         fpExponent[register] = 0xFFFF;
     }
 
+    /** Before a VEX-encoded instruction in 16-bit code: #UD in real-address and virtual-8086 mode (SDM vol. 2 2.3.2). */
+    public void checkProtectedMode() {
+        if (!protectedMode() || virtual8086()) {
+            throw invalidOpcode();
+        }
+    }
+
     /** Before a VEX-encoded vector instruction. */
     public void checkAvx() {
         if ((cr4 & 0x40000) == 0 || (xcr0 & 6) != 6) {

@@ -32,7 +32,7 @@ public final class EffectiveAddress {
         }
         int segment = (int) second & 7;
         if (segment != NO_SEGMENT) {
-            offset = linear(c, segment, offset, (int) (second >>> 8) & 0xFF, (second & 0x20) != 0);
+            offset = linear(c, segment, offset, (int) (second >>> 32) & 0xFFFF, (second & 0x20) != 0);
         }
         c.r[Op.TEMP] = offset - distance;
     }

@@ -530,6 +530,7 @@ public final class HandlerGenerator {
         out.append("                    case 0: throw Resync.INSTANCE;\n");
         out.append("                    case 1: EffectiveAddress.general(c, op, ops[++i]); n++; break;\n");
         out.append("                    case 2: EffectiveAddress.absolute(c, op, ops[++i]); n++; break;\n");
+        out.append("                    case 6: c.checkProtectedMode(); n++; break;\n");
         int level = Math.min(Kinds.HOT, Kinds.FIRST + Kinds.ALL.size());
         cases(out, Kinds.FIRST, level, "                    ");
         out.append("                    default: i = Interpreter.family(c, op, ops, i); break;\n");
