@@ -59,6 +59,9 @@ public final class Mmu {
     /** Whether a context's arrays may hold anything. */
     private final boolean[] used = {true, true, true, true};
 
+    /** Binary logarithm of the largest page that was walked since the last flush of everything. */
+    private int largest = 12;
+
     private int context = SUPERVISOR;
     /** Whether misaligned accesses fault: CPL 3, CR0.AM and RFLAGS.AC (SDM vol. 3A 6.15, #AC). */
     private boolean aligned;
@@ -96,6 +99,7 @@ public final class Mmu {
         for (int i = 0; i < 4; i++) {
             flush(i);
         }
+        largest = 12;
     }
 
     private void flush(int index) {
@@ -130,13 +134,24 @@ public final class Mmu {
         flush();
     }
 
-    /** Forgets one page. */
+    /** Forgets one page, all entries of it: those of a large page are several here (SDM vol. 3A 4.10.4.1, INVLPG). */
     public void flushPage(long linear) {
-        int k = (int) (linear >>> 10) & INDEX_MASK;
+        int pages = Math.min(1 << largest - 12, ENTRIES);
+        int first = (int) (linear >>> 12) & ENTRIES - pages;
         for (int i = 0; i < 4; i++) {
-            tlbs[i][k] = INVALID;
-            tlbs[i][k + 1] = INVALID;
-            fetchTags[i][k >> 2] = INVALID;
+            long[] t = tlbs[i];
+            for (int page = first; page < first + pages; page++) {
+                int k = page << 2;
+                if ((t[k] ^ linear) >>> largest == 0) {
+                    t[k] = INVALID;
+                }
+                if ((t[k + 1] ^ linear) >>> largest == 0) {
+                    t[k + 1] = INVALID;
+                }
+                if ((fetchTags[i][page] ^ linear) >>> largest == 0) {
+                    fetchTags[i][page] = INVALID;
+                }
+            }
         }
     }
 
@@ -241,6 +256,7 @@ public final class Mmu {
                 systemStore(entryAddresses[i], old | want);
             }
         }
+        largest = Math.max(largest, 3 + 9 * level);
         long pageMask = (1L << 3 + 9 * level) - 1;
         return entry & ADDRESS & ~pageMask | linear & pageMask;
     }
@@ -293,6 +309,7 @@ public final class Mmu {
         boolean large = (pde & LARGE) != 0 && (c.cr4 & 0x10) != 0;
         if (large) {
             check(linear, access, user, ac, pde, false);
+            largest = Math.max(largest, 22);
             setAccessed32(pdeAddress, pde, (access & EnclaveUnit.WRITE) != 0 ? ACCESSED | DIRTY : ACCESSED);
             return pde & 0xFFC0_0000L | (pde >>> 13 & 0xFF) << 32 | linear & 0x3F_FFFF;
         }

@@ -111,6 +111,19 @@ class ProtectionTest {
         assertThat(t.read64(PAGE + 0x1FFFF8)).isZero();
     }
 
+    @Test
+    void invlpgForgetsAllOfALargePageAndNothingElse() {
+        long other = PAGE + 0x200000;
+        t.put(PAGE + 0x5000, 8, 5);
+        t.put(other + 0x6000, 8, 6);
+        assertThat(Mem.ld64(c, PAGE + 0x5000) + Mem.ld64(c, other + 0x6000)).isEqualTo(11);
+        t.put(ENTRY, 8, 0);
+        t.put(ENTRY + 8, 8, 0);
+        c.mmu.flushPage(PAGE + 0x1FF000); // another part of the page
+        assertFault(14, 0, () -> Mem.ld64(c, PAGE + 0x5000));
+        assertThat(Mem.ld64(c, other + 0x6000)).isEqualTo(6);
+    }
+
     private void key(int key, int rights) {
         c.cr4 |= 0x40_0000;
         t.put(ENTRY, 8, PAGE & -0x20_0000 | 0x87 | (long) key << 59);
