@@ -10,16 +10,21 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.GeneralSecurityException;
 import java.security.KeyPairGenerator;
 import java.security.SecureRandom;
 import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.spec.RSAKeyGenParameterSpec;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import redoubt.enclave.EnclaveFile;
 import redoubt.enclave.EnclaveLayout;
@@ -27,6 +32,7 @@ import redoubt.image.DefaultGuest;
 import redoubt.image.GuestCommand;
 import redoubt.image.GuestInit;
 import redoubt.machine.Machine;
+import redoubt.sgx.SgxUsage;
 import redoubt.sgx.SigstructSigner;
 
 /**
@@ -38,6 +44,8 @@ class SgxLoadSystemTest {
     private static final long PROVISIONKEY = 0x10;
     /** Of 4 KiB: what fits in the guest's EPC without paging for minutes. */
     private static final long MOST_PAGES = 16_000;
+
+    private static final long HALF_AN_HOUR = 1_800_000_000_000L;
 
     @TempDir
     private Path folder;
@@ -116,13 +124,13 @@ class SgxLoadSystemTest {
         return changed;
     }
 
-    private String inGuest(Machine.Setup setup, String script) {
+    private DefaultGuestSystemTest.Run inGuest(Machine.Setup setup, String script) {
         DefaultGuest.Prepared guest =
                 DefaultGuest.prepare(DefaultGuest.Options.of(GuestCommand.of(List.of("sh", "-c", script)))
                         .copying(List.of(new GuestInit.Copy(folder, "/e"))));
-        DefaultGuestSystemTest.Run run = DefaultGuestSystemTest.run(setup, guest);
+        DefaultGuestSystemTest.Run run = DefaultGuestSystemTest.run(setup, guest, HALF_AN_HOUR);
         assertThat(run.err()).isEmpty();
-        return run.out();
+        return run;
     }
 
     @Test
@@ -144,7 +152,7 @@ class SgxLoadSystemTest {
                     echo "$way:"
                     sgx-load /e/$1.sgxs --css /e/$2.sig $3 | grep -E 'ECREATE|EINIT|EENTER'
                 done
-                """);
+                """).out();
 
         assertThat(out).isEqualTo("""
                         good good:
@@ -179,34 +187,86 @@ class SgxLoadSystemTest {
         Machine.Setup closed = Machine.Setup.of(256L << 20, 8L << 20);
 
         String out = inGuest(
-                closed.with(closed.sgx().withProvisioning(true)), "sgx-load /e/p.sgxs --css /e/p.sig | grep EINIT");
+                        closed.with(closed.sgx().withProvisioning(true)),
+                        "sgx-load /e/p.sgxs --css /e/p.sig | grep EINIT")
+                .out();
 
         assertThat(out).isEqualTo("EINIT       0\n");
     }
 
-    @Test
-    void realSignedEnclavesReachEinitAndAreEntered() throws IOException {
+    /** The signed enclaves of the folder {@code -Dredoubt.enclaves} names, with what a loader makes of them. */
+    private static Map<Path, EnclaveLayout> real() throws IOException {
         String real = System.getProperty("redoubt.enclaves");
         assumeTrue(real != null, "skipped: -Dredoubt.enclaves names no folder with real signed enclaves");
-        List<String> commands = new ArrayList<>();
+        Map<Path, EnclaveLayout> found = new LinkedHashMap<>();
         try (Stream<Path> files = Files.list(Path.of(real))) {
             for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
                 EnclaveFile enclave = EnclaveFile.read(file.toString(), Files.readAllBytes(file))
                         .getFirst();
                 EnclaveLayout layout = enclave.layout();
-                if (layout != null && enclave.sigstruct() != null && layout.pages() <= MOST_PAGES) {
-                    String name = "e" + commands.size();
-                    Files.copy(file, folder.resolve(name));
-                    commands.add(
-                            "sgx-load /e/" + name + " > /tmp/out && grep -c '^EINIT *0$' /tmp/out || cat /tmp/out");
+                if (layout != null && enclave.sigstruct() != null) {
+                    found.put(file, layout);
                 }
+            }
+        }
+        return found;
+    }
+
+    @Test
+    void realSignedEnclavesReachEinitAndAreEntered() throws IOException {
+        List<String> commands = new ArrayList<>();
+        for (Map.Entry<Path, EnclaveLayout> enclave : real().entrySet()) {
+            if (enclave.getValue().pages() <= MOST_PAGES) {
+                String name = "e" + commands.size();
+                Files.copy(enclave.getKey(), folder.resolve(name));
+                commands.add("sgx-load /e/" + name + " > /tmp/out && grep -c '^EINIT *0$' /tmp/out || cat /tmp/out");
             }
         }
         assertThat(commands).isNotEmpty();
         Machine.Setup setup = Machine.Setup.of(1024L << 20, 64L << 20);
 
-        String out = inGuest(setup.with(setup.sgx().withProvisioning(true)), String.join("\n", commands));
+        String out = inGuest(setup.with(setup.sgx().withProvisioning(true)), String.join("\n", commands))
+                .out();
 
         assertThat(out).isEqualTo("1\n".repeat(commands.size()));
+    }
+
+    /** One of each size of ELRANGE: the kernel must write nearly every page back before EINIT. */
+    @Test
+    @EnabledIfSystemProperty(named = "redoubt.test.all", matches = "true")
+    void realEnclavesOfManyTimesTheEpcReachEinitByPaging() throws IOException {
+        Map<Long, Path> ofSize = new TreeMap<>();
+        Map<Path, EnclaveLayout> real = real();
+        real.forEach((file, layout) -> {
+            if (layout.pages() > MOST_PAGES) {
+                ofSize.putIfAbsent(layout.sizeBytes(), file);
+            }
+        });
+        assertThat(ofSize).isNotEmpty();
+        for (Path file : ofSize.values()) {
+            long pages = Objects.requireNonNull(real.get(file)).pages();
+            Files.copy(file, folder.resolve("big"), StandardCopyOption.REPLACE_EXISTING);
+            long epcBytes = 64L << 20;
+            long pageCachePages = pages + (256L << 20 >> 12); // of what is written back, and the kernel
+            long start = System.nanoTime();
+
+            DefaultGuestSystemTest.Run run =
+                    inGuest(Machine.Setup.of((pageCachePages << 12 >> 20) * 9 / 8 << 20, epcBytes), "sgx-load /e/big");
+
+            SgxUsage sgx = run.result().sgx().orElseThrow();
+            System.out.printf(
+                    "%d pages on %d MiB of EPC: EADD %d, EWB %d, ELDU %d; %.1f s of guest time, %.1f s%n",
+                    pages,
+                    epcBytes >> 20,
+                    sgx.encls(SgxUsage.EADD),
+                    sgx.encls(SgxUsage.EWB),
+                    sgx.encls(SgxUsage.ELDU),
+                    run.result().nanos() / 1e9,
+                    (System.nanoTime() - start) / 1e9);
+            assertThat(run.out()).containsPattern("EINIT *0\n").contains("EENTER      0, EEXIT with");
+            assertThat(sgx.encls(SgxUsage.EADD)).isEqualTo(pages);
+            assertThat(sgx.encls(SgxUsage.EWB)).isGreaterThan(pages - epcBytes / 4096);
+            assertThat(sgx.validPages()).isZero();
+        }
     }
 }

@@ -16,6 +16,9 @@ public record SgxUsage(int validPages, List<Long> encls, List<Long> enclu) {
     /** Leaf of ENCLS that begins an enclave. */
     public static final int ECREATE = 0x0;
 
+    /** Leaf of ENCLS that adds a page. */
+    public static final int EADD = 0x1;
+
     /** Leaf of ENCLS that makes an enclave runnable. */
     public static final int EINIT = 0x2;
 
