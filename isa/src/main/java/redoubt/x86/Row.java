@@ -146,6 +146,11 @@ public final class Row {
         return flags.contains(flag);
     }
 
+    /** Whether it is Jcc: when it is not taken, a block goes on behind it. */
+    public boolean isConditionalJump() {
+        return has("cond") && has("end");
+    }
+
     /** Whether the operand size selects among functions. */
     public boolean isSized() {
         return has("sized") || operands.stream().anyMatch(Operand::followsOperandSize);

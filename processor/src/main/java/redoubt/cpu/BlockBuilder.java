@@ -15,6 +15,9 @@ import redoubt.x86.Row;
 /** Decodes a run of instructions into packed operations. */
 final class BlockBuilder {
     private static final int MOST_INSTRUCTIONS = 64;
+    /** A block goes on behind conditional jumps, until this many: code that follows many is reached by few. */
+    private static final int MOST_BRANCHES = 4;
+
     private static final int MOST_WORDS = MOST_INSTRUCTIONS * 4;
 
     private final Cpu c;
@@ -36,6 +39,7 @@ final class BlockBuilder {
         count = 0;
         int instructions = 0;
         int at = offset;
+        int branches = 0;
         while (at < 4096 && instructions < MOST_INSTRUCTIONS && count < MOST_WORDS - 4) {
             int status = decoder.decode(insn, bytes, at, 4096, page.mode);
             if (status == Decoder.TRUNCATED) {
@@ -43,6 +47,9 @@ final class BlockBuilder {
             }
             int start = count;
             boolean ends = lower(status, at);
+            if (ends && insn.row != null && insn.row.isConditionalJump()) {
+                ends = ++branches == MOST_BRANCHES;
+            }
             for (int i = start; i < count; i++) {
                 offsets[i] = (short) at;
             }

@@ -18,9 +18,15 @@ final class CodePage {
 
     final long host;
     final int mode;
-    /** Per block: a header (bits 0..15 instructions, 16..31 page offset after the block), then its operations. */
+    /** In a header: the engine may go on here from another block of the page; only where RIP is a linear address. */
+    static final long LINKED = Long.MIN_VALUE;
+
+    /**
+     * Per block: a header (bits 0..15 instructions, 16..31 page offset after the block, 63 {@link #LINKED}), then its
+     * operations. The first word is 0, a header of no block.
+     */
     long[] ops = new long[64];
-    /** Page offset of the instruction each word belongs to. */
+    /** Page offset of the instruction each word belongs to; of a header -1. */
     short[] offsets = new short[64];
     /** Index of a block's header by page offset; 0 none. */
     final char[] entry = new char[4096];
@@ -54,6 +60,27 @@ final class CodePage {
         }
     }
 
+    /** Page offset of the {@code n}th instruction behind the one that begins at this word of a block. */
+    int offset(int word, int n) {
+        int at = word;
+        for (int i = n; i > 0; i--) {
+            int of = offsets[at];
+            while (offsets[at] == of) {
+                at++;
+            }
+        }
+        return offsets[at] & 0xFFFF;
+    }
+
+    /** The first word of the instruction that a word belongs to. */
+    int firstWord(int word) {
+        int first = word;
+        while (offsets[first - 1] == offsets[first]) {
+            first--;
+        }
+        return first;
+    }
+
     /** Forgets everything. What is running here finds {@link redoubt.x86.Kinds#RESYNC} at its next operation. */
     void clear() {
         if (used > 1) {
@@ -75,7 +102,8 @@ final class CodePage {
             offsets = Arrays.copyOf(offsets, size);
         }
         int at = used;
-        ops[at] = header;
+        ops[at] = mode == 64 ? header | LINKED : header;
+        offsets[at] = -1;
         System.arraycopy(words, 0, ops, at + 1, count);
         System.arraycopy(wordOffsets, 0, offsets, at + 1, count);
         used = at + 1 + count;

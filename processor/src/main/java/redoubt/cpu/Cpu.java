@@ -47,6 +47,9 @@ public final class Cpu {
     /** Index of the operation at which the dispatcher stopped with an exception. */
     public int at;
 
+    /** How many instructions of the block had not been executed then. */
+    public int notExecuted;
+
     /** Second result of an instruction with two written operands. */
     public long out2;
 
@@ -187,7 +190,7 @@ public final class Cpu {
 
     /** Makes the interpreter's loop return at the end of the current block. */
     public void leaveLoop() {
-        limit = Long.MIN_VALUE;
+        limit = 0;
     }
 
     /** Makes {@link Engine#run} return at the end of the current block: something outside the processor wants a turn. */

@@ -170,12 +170,11 @@ public final class Engine {
     /** Executes blocks until the limit, delivering the faults they raise; false if the last one faulted. */
     private boolean blocks() {
         @Nullable CodePage page = null;
-        int start = 0;
         long linearPage = 0;
         for (; ; ) {
             long before = c.instructions;
             long left = c.limit - before;
-            if (left <= 0 || c.limit == Long.MIN_VALUE) {
+            if (left <= 0) {
                 return true;
             }
             boolean running = false;
@@ -203,26 +202,25 @@ public final class Engine {
                 long[] ops = page.ops;
                 long word = ops[header];
                 int n = (int) word & 0xFFFF;
-                boolean partial = left < n;
-                if (partial) {
+                int end = (int) (word >>> 16) & 0xFFFF;
+                if (left < n) {
                     n = (int) left;
+                    end = page.offset(header + 1, n);
                 }
                 linearPage = linear & -4096;
                 c.r[Op.PAGE] = linearPage;
                 c.instructions = before + n;
-                c.rip = ripAt(linearPage + (word >>> 16 & 0xFFFF));
-                start = header + 1;
+                c.rip = ripAt(linearPage + end);
                 running = true;
-                int after = Interpreter.block(c, ops, start, n);
-                if (partial) {
-                    c.rip = ripAt(linearPage + (page.offsets[after] & 0xFFFF));
+                if (Interpreter.block(c, ops, header + 1, n)) {
+                    linkedBlocks(page, ops);
                 }
             } catch (GuestFault fault) {
                 CodePage ran = running ? page : null;
                 if (fault.committed) {
                     ran = null; // RIP is the new task's already
                 } else if (ran != null) {
-                    rewind(ran, start, linearPage, before);
+                    rewind(ran, linearPage);
                 } else {
                     c.rip = rip;
                 }
@@ -232,14 +230,14 @@ public final class Engine {
                 if (fault.afterExit && c.enclave.inEnclave()) {
                     c.enclave.asynchronousExit(c, -1, -1, 0);
                 }
-                if (fault.nonCanonical && ran != null && (ran.ops[firstWord(ran, start)] & Op.STACK) != 0) {
+                if (fault.nonCanonical && ran != null && (ran.ops[ran.firstWord(c.at)] & Op.STACK) != 0) {
                     vector = 12;
                 }
                 c.instructions++; // a faulting instruction takes time too: no endless loop of faults within a budget
                 deliver(vector, errorCode, address, Interrupts.EXCEPTION);
                 return false;
             } catch (Resync resync) {
-                rewind(Objects.requireNonNull(page), start, linearPage, before);
+                rewind(Objects.requireNonNull(page), linearPage);
                 if (c.exits.isUnfinished()) {
                     return false;
                 }
@@ -248,7 +246,7 @@ public final class Engine {
                 }
             } catch (MemoryFaultException e) {
                 if (running) {
-                    rewind(Objects.requireNonNull(page), start, linearPage, before);
+                    rewind(Objects.requireNonNull(page), linearPage);
                 } else {
                     c.rip = rip;
                 }
@@ -256,10 +254,37 @@ public final class Engine {
                 throw e;
             } catch (UnimplementedException e) {
                 if (running) {
-                    rewind(Objects.requireNonNull(page), start, linearPage, before);
+                    rewind(Objects.requireNonNull(page), linearPage);
                 }
                 throw new UnimplementedException(
                         e.getMessage() + String.format(" at RIP 0x%x: ", c.rip) + instructionAtRip());
+            }
+        }
+    }
+
+    /** Goes on after a taken near branch, while it leads to a block of the same page that is within the limit as a whole. */
+    private void linkedBlocks(CodePage page, long[] ops) {
+        char[] entry = page.entry;
+        long linearPage = c.r[Op.PAGE];
+        for (; ; ) {
+            long offset = c.rip - linearPage;
+            if (offset >>> 12 != 0) {
+                return;
+            }
+            int header = entry[(int) offset];
+            if (header == CodePage.STRADDLES) {
+                return;
+            }
+            long word = ops[header];
+            int n = (int) word & 0xFFFF;
+            long before = c.instructions;
+            if ((word & CodePage.LINKED) == 0 || c.limit - before < n) {
+                return;
+            }
+            c.instructions = before + n;
+            c.rip = linearPage + (word >>> 16 & 0xFFFF);
+            if (!Interpreter.block(c, ops, header + 1, n)) {
+                return;
             }
         }
     }
@@ -270,25 +295,9 @@ public final class Engine {
     }
 
     /** Sets RIP and the instruction count to the operation where the block stopped. */
-    private void rewind(CodePage page, int start, long linearPage, long before) {
-        int stop = c.at;
-        int executed = 0;
-        for (int i = start + 1; i <= stop; i++) {
-            if (page.offsets[i] != page.offsets[i - 1]) {
-                executed++;
-            }
-        }
-        c.instructions = before + executed;
-        c.rip = ripAt(linearPage + (page.offsets[stop] & 0xFFFF));
-    }
-
-    /** Index of the first word of the operation where the block stopped. */
-    private int firstWord(CodePage page, int start) {
-        int first = c.at;
-        while (first > start && page.offsets[first - 1] == page.offsets[first]) {
-            first--;
-        }
-        return first;
+    private void rewind(CodePage page, long linearPage) {
+        c.instructions -= c.notExecuted;
+        c.rip = ripAt(linearPage + (page.offsets[c.at] & 0xFFFF));
     }
 
     private String instructionAtRip() {

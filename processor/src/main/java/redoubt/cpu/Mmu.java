@@ -440,8 +440,16 @@ public final class Mmu {
         if (device == null || device.mmio() == null) {
             return size == 8 ? -1L : (1L << size * 8) - 1;
         }
-        c.deviceAccess.before(c);
+        accessesDevice();
         return device.mmio().read(mmioOffset, size);
+    }
+
+    /** Before an access to a device's registers: it wants to know the exact time, and {@link Cpu#instructions} runs ahead. */
+    private void accessesDevice() {
+        if (!c.stepping) {
+            throw c.stepAlone();
+        }
+        c.deviceAccess.before(c);
     }
 
     private long loadSplit(long linear, int size) {
@@ -491,7 +499,7 @@ public final class Mmu {
         if (nothing) {
             c.exits.store(mmioOffset, size, value);
         } else if (device != null && device.mmio() != null) {
-            c.deviceAccess.before(c);
+            accessesDevice();
             device.mmio().write(mmioOffset, size, value);
         }
     }
@@ -667,7 +675,7 @@ public final class Mmu {
 
     /** Before a block of a still empty page is added. */
     void protect(CodePage page) {
-        if (!code.holdsCode(page.host)) {
+        if (page.isEmpty() && !code.holdsCode(page.host)) {
             code.protect(page.host);
         }
     }

@@ -2,7 +2,11 @@ package redoubt.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import redoubt.memory.PhysicalMemory;
 
 /** The interpreter's loop: oracle is the manual's text for each instruction used. */
 class EngineTest {
@@ -25,6 +29,91 @@ class EngineTest {
             assertThat(t.cpu.r[0]).isEqualTo(55);
             assertThat(t.cpu.rip).isEqualTo(TestCpu.CODE + 12);
         }
+    }
+
+    @Test
+    void stopsWithEveryBudgetWhereSingleInstructionsDo() {
+        // mov ecx, 5; L: dec ecx; jz O; inc eax; jnz L; nop; nop; O: inc edx; jmp self
+        int[] code = {0xB9, 5, 0, 0, 0, 0xFF, 0xC9, 0x74, 6, 0xFF, 0xC0, 0x75, 0xF8, 0x90, 0x90, 0xFF, 0xC2, 0xEB, 0xFE
+        };
+        try (TestCpu single = TestCpu.longMode();
+                TestCpu whole = TestCpu.longMode()) {
+            single.run(0, code);
+            single.cpu.r[2] = 0;
+            for (int budget = 1; budget <= 25; budget++) {
+                single.engine.run(1);
+                whole.cpu.r[0] = 0;
+                whole.cpu.r[2] = 0;
+                long before = whole.cpu.instructions;
+                whole.cpu.rip = TestCpu.CODE;
+                if (budget == 1) {
+                    whole.run(budget, code);
+                } else { // on what has been decoded before
+                    whole.engine.run(budget);
+                }
+                assertThat(whole.cpu.instructions - before).isEqualTo(budget);
+                assertThat(whole.cpu.rip).as("RIP after %d", budget).isEqualTo(single.cpu.rip);
+                assertThat(whole.cpu.r).as("registers after %d", budget).startsWith(Arrays.copyOf(single.cpu.r, 16));
+            }
+            assertThat(single.cpu.r[0]).isEqualTo(4);
+            assertThat(single.cpu.r[2]).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void faultsPreciselyInABlockThatABranchOfItsPageLeadsTo() {
+        try (TestCpu t = TestCpu.longMode()) {
+            t.cpu.r[3] = 2 << 20;
+            // L: mov eax, [rbx]; add rbx, 4 MiB; jmp L: the fifth load is above the 16 MiB that are mapped
+            Engine.Stop stop = t.run(100, 0x8B, 0x03, 0x48, 0x81, 0xC3, 0, 0, 0x40, 0, 0xEB, 0xF5);
+            assertThat(stop).isEqualTo(Engine.Stop.SHUTDOWN);
+            assertThat(t.cpu.r[3]).isEqualTo(18 << 20);
+            assertThat(t.cpu.rip).isEqualTo(TestCpu.CODE);
+            assertThat(t.cpu.instructions).isEqualTo(4 * 3 + 1);
+        }
+    }
+
+    @Test
+    void leavesALoopWithinAPageWhenItIsAskedTo() {
+        try (TestCpu t = TestCpu.longMode()) {
+            t.write(TestCpu.CODE, new byte[] {(byte) 0x8B, 0x03, (byte) 0xFF, (byte) 0xC1, (byte) 0xEB, (byte) 0xFA});
+            t.cpu.rip = TestCpu.CODE; // L: mov eax, [rbx]; inc ecx; jmp L
+            device(t, () -> {
+                if (t.cpu.r[1] == 10) {
+                    t.cpu.requestReturn();
+                }
+            });
+            assertThat(t.engine.run(1000)).isEqualTo(Engine.Stop.BUDGET);
+            assertThat(t.cpu.r[1]).isEqualTo(10);
+        }
+    }
+
+    @Test
+    void deviceSeesExactlyTheInstructionsUpToTheOneThatReadsIt() {
+        try (TestCpu t = TestCpu.longMode()) {
+            List<Long> seen = new ArrayList<>();
+            device(t, () -> seen.add(t.cpu.instructions));
+            // L: inc ecx; mov eax, [rbx]; test eax, eax; jz L; nop; nop
+            t.run(12, 0xFF, 0xC1, 0x8B, 0x03, 0x85, 0xC0, 0x74, 0xF8, 0x90, 0x90);
+            assertThat(seen).containsExactly(2L, 6L, 10L);
+        }
+    }
+
+    /** A device above RAM, at RBX, whose registers read as 0. */
+    private static void device(TestCpu t, Runnable onRead) {
+        long address = 16 << 20;
+        t.cpu.r[3] = address;
+        t.put(0x3000 + (address >>> 21) * 8, 8, address | 0x87);
+        t.cpu.memory.addMmio(address, 4096, new PhysicalMemory.Mmio() {
+            @Override
+            public long read(long offset, int size) {
+                onRead.run();
+                return 0;
+            }
+
+            @Override
+            public void write(long offset, int size, long value) {}
+        });
     }
 
     @Test

@@ -91,7 +91,12 @@ public final class HandlerGenerator {
         out.append(kind.memory() ? " memory" : "")
                 .append(kind.longVector() ? " 256" : "")
                 .append(". */\n");
-        out.append("    static void k").append(kind.number()).append("(Cpu c, long op");
+        boolean jump = kind.row().isConditionalJump();
+        out.append("    static ")
+                .append(jump ? "boolean" : "void")
+                .append(" k")
+                .append(kind.number())
+                .append("(Cpu c, long op");
         out.append(two ? ", long second" : "").append(") {\n");
         String body = body(kind);
         out.append(body);
@@ -243,14 +248,14 @@ public final class HandlerGenerator {
         Operand first = row.operands.get(0);
         String test = function + "(c)";
         if (first.kind() == 'J') {
-            String target = BRANCH_TARGET;
+            line(out, "if (!" + test + ") return false;");
             line(
                     out,
-                    "if (" + test + ") "
-                            + (kind.size() == 64
-                                    ? "c.rip = " + target
-                                    : "Flow.jump" + kind.size() + "(c, " + target + ")")
+                    (kind.size() == 64
+                                    ? "c.rip = " + BRANCH_TARGET
+                                    : "Flow.jump" + kind.size() + "(c, " + BRANCH_TARGET + ")")
                             + ";");
+            line(out, "return true;");
         } else if (row.operands.size() == 1) {
             String value = test + " ? 1 : 0";
             line(out, kind.memory() ? "Mem.st8(c, ea, " + value + ");" : writeRegister(field(first, kind), 8, value));
@@ -522,21 +527,44 @@ public final class HandlerGenerator {
         out.append(
                 "/** Dispatches packed operations to their handlers. Generated: see redoubt.x86.gen.HandlerGenerator. */\n");
         out.append("public final class Interpreter {\n    private Interpreter() {}\n\n");
-        out.append(
-                "    /** Executes {@code n} instructions of a block from {@code ops[i]}; returns the index after them. */\n");
-        out.append("    public static int block(Cpu c, long[] ops, int i, int n) {\n");
-        out.append("        try {\n            do {\n                long op = ops[i];\n");
-        out.append("                switch ((int) op & 0xFFF) {\n");
-        out.append("                    case 0: throw Resync.INSTANCE;\n");
-        out.append("                    case 1: EffectiveAddress.general(c, op, ops[++i]); n++; break;\n");
-        out.append("                    case 2: EffectiveAddress.absolute(c, op, ops[++i]); n++; break;\n");
-        out.append("                    case 6: c.checkProtectedMode(); n++; break;\n");
+        out.append("""
+                    /**
+                     * Executes {@code n} instructions of a block from {@code ops[i]}, fewer if a near branch is taken before. Answers
+                     * whether one was taken. Before, RIP is the address behind the {@code n} instructions, and they are counted.
+                     */
+                    public static boolean block(Cpu c, long[] ops, int i, int n) {
+                        try {
+                            block: {
+                                do {
+                                    long op = ops[i];
+                                    switch ((int) op & 0xFFF) {
+                                        case 0: throw Resync.INSTANCE;
+                                        case 1: EffectiveAddress.general(c, op, ops[++i]); n++; break;
+                                        case 2: EffectiveAddress.absolute(c, op, ops[++i]); n++; break;
+                                        case 6: c.checkProtectedMode(); n++; break;
+                """);
         int level = Math.min(Kinds.HOT, Kinds.FIRST + Kinds.ALL.size());
-        cases(out, Kinds.FIRST, level, "                    ");
-        out.append("                    default: i = Interpreter.family(c, op, ops, i); break;\n");
-        out.append("                }\n                i++;\n            } while (--n > 0);\n");
-        out.append(
-                "            return i;\n        } catch (RuntimeException e) {\n            c.at = i;\n            throw e;\n        }\n    }\n");
+        cases(out, Kinds.FIRST, level, "                        ", "break block;");
+        out.append("""
+                                        default:
+                                            int at = family(c, op, ops, i);
+                                            if (at < 0) break block;
+                                            i = at;
+                                            break;
+                                    }
+                                    i++;
+                                } while (--n > 0);
+                                return false;
+                            }
+                            c.instructions -= n - 1;
+                            return true;
+                        } catch (RuntimeException e) {
+                            c.at = i;
+                            c.notExecuted = n;
+                            throw e;
+                        }
+                    }
+                """);
         int families = (Kinds.ALL.size() + Kinds.FIRST + PER_CLASS - 1) / PER_CLASS;
         out.append(
                 "\n    private static int family(Cpu c, long op, long[] ops, int i) {\n        return switch ((int) op >>> 8 & 15) {\n");
@@ -557,23 +585,27 @@ public final class HandlerGenerator {
             }
             int from = Math.max(Math.max(Kinds.FIRST, i * PER_CLASS), level);
             int to = Math.min((i + 1) * PER_CLASS, Kinds.FIRST + Kinds.ALL.size());
-            cases(out, from, to, "            ");
+            cases(out, from, to, "            ", "return -1;");
             out.append("            default: throw c.invalidOpcode();\n        }\n");
             out.append(from < to ? "        return i;\n    }\n" : "    }\n");
         }
         return out.append("}\n").toString();
     }
 
-    private static void cases(StringBuilder out, int from, int to, String indent) {
+    /** {@code left}: what is done after a near branch that was taken. */
+    private static void cases(StringBuilder out, int from, int to, String indent, String left) {
         for (int number = from; number < to; number++) {
             Kind kind = Kinds.ALL.get(number - Kinds.FIRST);
-            out.append(indent)
-                    .append("case ")
-                    .append(number)
-                    .append(": Handlers")
-                    .append(number / PER_CLASS);
-            out.append(".k").append(number).append("(c, op").append(Kinds.isTwoWord(kind) ? ", ops[++i]" : "");
-            out.append("); break;\n");
+            String call = "Handlers" + number / PER_CLASS + ".k" + number + "(c, op"
+                    + (Kinds.isTwoWord(kind) ? ", ops[++i]" : "") + ")";
+            Row row = kind.row();
+            out.append(indent).append("case ").append(number).append(": ");
+            if (row.isConditionalJump()) {
+                out.append("if (").append(call).append(") ").append(left).append(" break;\n");
+            } else {
+                boolean near = row.semantics.startsWith("Flow.") && row.has("end");
+                out.append(call).append("; ").append(near ? left : "break;").append('\n');
+            }
         }
     }
 
