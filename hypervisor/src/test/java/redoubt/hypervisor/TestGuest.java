@@ -205,8 +205,8 @@ final class TestGuest implements AutoCloseable {
     String goOn() {
         c.halted = false;
         last = vcpu.run(100_000_000L);
-        while (last instanceof VmExit.Mmio(_, _, boolean write, _)) { // where nothing is: as an open bus
-            if (!write) {
+        while (last instanceof VmExit.Mmio access) { // where nothing is: as an open bus
+            if (!access.write()) {
                 vcpu.complete(-1);
             }
             last = vcpu.run(100_000_000L);
