@@ -12,8 +12,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import redoubt.cpu.CodeCache;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
+import redoubt.cpu.LocalApic;
+import redoubt.cpu.Platform;
+import redoubt.memory.PhysicalMemory;
 import redoubt.sgx.SgxCapabilities;
 import redoubt.x86.CpuidBit;
 import redoubt.x86.Feature;
@@ -136,7 +140,8 @@ public final class CpuidPolicy {
             throw new IllegalArgumentException(
                     String.format("CPUID %XH index %d: sub-leaves are enumerated from index 0", function, index));
         }
-        Cpu c = UnwiredCpu.of(model);
+        // a processor on the bench, as it is at reset
+        var c = new Cpu(0, model, new PhysicalMemory(), new CodeCache(), Platform.NONE, LocalApic.NONE);
         List<Entry> found = new ArrayList<>();
         Entry first = read(c, function, 0);
         found.add(first);

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import redoubt.cpu.CpuModel;
+import redoubt.cpu.Platform;
 import redoubt.sgx.SgxCapabilities;
 import redoubt.x86.CpuidBit;
 import redoubt.x86.Feature;
@@ -455,7 +456,7 @@ class SgxSeriesTest {
                 mov(0x48, 1, BASE + 0x3200), // RCX: the key
                 new int[] {0xB8, 1, 0, 0, 0, 0x0F, 0x01, 0xD7, 0x49, 0x89, 0xC5}); // EGETKEY; MOV R13, RAX
         assertThat(Capability.SGX_ATTRIBUTE.number()).isEqualTo(196);
-        try (var plain = new Vm(TestGuest.without(Feature.SGX), new TestGuest.NoPlatform(), null);
+        try (var plain = new Vm(TestGuest.without(Feature.SGX), Platform.NONE, null);
                 var handle = host.openProvision();
                 var guest = new TestGuest(host, SIZE)) {
             assertThat(plain.checkExtension(Capability.SGX_ATTRIBUTE)).isFalse();

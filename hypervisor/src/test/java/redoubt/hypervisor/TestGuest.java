@@ -10,7 +10,6 @@ import java.util.Set;
 import redoubt.cpu.Cpu;
 import redoubt.cpu.CpuModel;
 import redoubt.cpu.LocalApic;
-import redoubt.cpu.MsrFault;
 import redoubt.cpu.Platform;
 import redoubt.memory.PhysicalMemory;
 import redoubt.sgx.Epc;
@@ -85,12 +84,12 @@ final class TestGuest implements AutoCloseable {
     }
 
     TestGuest(HostSgx host, CpuModel model, long epcBytes) {
-        vm = new Vm(model, new NoPlatform(), host);
+        vm = new Vm(model, Platform.NONE, host);
         ram = vm.allocate(0x40_0000);
         vm.setMemslot(0, ram);
         epc = host.openVirtualEpc(epcBytes);
         vm.addVirtualEpc(EPC, epc);
-        vcpu = vm.createVcpu(0, new NoApic());
+        vcpu = vm.createVcpu(0, LocalApic.NONE);
         c = vcpu.cpu();
         put(TABLES, TABLES + 0x1000 | 7);
         put(TABLES + 0x1000, 0x87); // the first GB as it is
@@ -373,58 +372,6 @@ final class TestGuest implements AutoCloseable {
     @Override
     public void close() {
         vm.close();
-    }
-
-    /** Ports that nothing answers. */
-    static final class NoPlatform implements Platform {
-        @Override
-        public int in(int port, int size) {
-            return -1;
-        }
-
-        @Override
-        public void out(int port, int size, int value) {}
-
-        @Override
-        public long tsc(long instructions) {
-            return instructions;
-        }
-
-        @Override
-        public long random() {
-            return 4;
-        }
-    }
-
-    /** No interrupts. */
-    static final class NoApic implements LocalApic {
-        @Override
-        public boolean pending() {
-            return false;
-        }
-
-        @Override
-        public int acknowledge() {
-            return -1;
-        }
-
-        @Override
-        public long readMsr(int index) {
-            throw MsrFault.INSTANCE;
-        }
-
-        @Override
-        public void writeMsr(int index, long value) {
-            throw MsrFault.INSTANCE;
-        }
-
-        @Override
-        public int cr8() {
-            return 0;
-        }
-
-        @Override
-        public void cr8(int priority) {}
     }
 
     /** A device that remembers how it was used. */

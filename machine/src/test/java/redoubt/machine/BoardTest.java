@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import redoubt.cpu.MsrFault;
 import redoubt.machine.device.AcpiPower;
 import redoubt.machine.device.Lapic;
-import redoubt.machine.device.ProcessorPins;
+import redoubt.machine.device.UnconnectedPins;
 
 /** Plays a kernel on the whole board: what reaches what. */
 class BoardTest {
@@ -30,28 +30,9 @@ class BoardTest {
     private final Board board = new Board(
             MachineConfig.of(new MemoryLayout(512L << 20, 64L << 20), 2),
             clock,
-            List.of(pins(), pins()),
+            List.of(new UnconnectedPins(), new UnconnectedPins()),
             List.of((int c) -> console.append((char) c), (int c) -> {}),
             requests);
-
-    private static ProcessorPins pins() {
-        return new ProcessorPins() {
-            @Override
-            public void interrupt() {}
-
-            @Override
-            public void nmi() {}
-
-            @Override
-            public void smi() {}
-
-            @Override
-            public void init() {}
-
-            @Override
-            public void startup(int vector) {}
-        };
-    }
 
     private void out(int port, int value) {
         board.ports().write(port, 1, value);
@@ -139,7 +120,7 @@ class BoardTest {
         assertThatThrownBy(() -> new Board(
                         MachineConfig.of(new MemoryLayout(512L << 20, 0), 2),
                         clock,
-                        List.of(pins()),
+                        List.of(new UnconnectedPins()),
                         List.of(),
                         requests))
                 .isInstanceOf(IllegalArgumentException.class)

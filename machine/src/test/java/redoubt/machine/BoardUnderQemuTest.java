@@ -24,7 +24,7 @@ import redoubt.machine.boot.BzImage;
 import redoubt.machine.boot.ElfFile;
 import redoubt.machine.boot.PvhEntry;
 import redoubt.machine.device.AcpiPower;
-import redoubt.machine.device.ProcessorPins;
+import redoubt.machine.device.UnconnectedPins;
 
 /**
  * What {@link Board#boot} puts into memory, started by somebody else's processor: QEMU gets our memory image and a
@@ -105,32 +105,17 @@ class BoardUnderQemuTest {
                 throw new AssertionError("the guest asks QEMU's devices, not these");
             }
         };
-        var board =
-                new Board(config, new VirtualClock(), List.of(pins()), List.of((int c) -> {}, (int c) -> {}), requests);
+        var board = new Board(
+                config,
+                new VirtualClock(),
+                List.of(new UnconnectedPins()),
+                List.of((int c) -> {}, (int c) -> {}),
+                requests);
         return board.boot(
                 kernel,
                 MemorySegment.ofArray(initramfs()),
                 "console=ttyS0 nokaslr panic=-1 cryptomgr.notests lpj=4000000 mitigations=off tsc_early_khz=2600000",
                 memory);
-    }
-
-    private static ProcessorPins pins() {
-        return new ProcessorPins() {
-            @Override
-            public void interrupt() {}
-
-            @Override
-            public void nmi() {}
-
-            @Override
-            public void smi() {}
-
-            @Override
-            public void init() {}
-
-            @Override
-            public void startup(int vector) {}
-        };
     }
 
     private static boolean isInstalled(String program) {

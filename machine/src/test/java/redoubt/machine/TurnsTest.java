@@ -13,7 +13,7 @@ import redoubt.hypervisor.Vcpu;
 import redoubt.hypervisor.Vm;
 import redoubt.hypervisor.VmExit;
 import redoubt.machine.device.AcpiPower;
-import redoubt.machine.device.ProcessorPins;
+import redoubt.machine.device.UnconnectedPins;
 
 /** Processors in real mode that execute, spin or halt, and the virtual time they make. */
 class TurnsTest {
@@ -23,11 +23,11 @@ class TurnsTest {
 
     private final VirtualClock clock = new VirtualClock();
     private final Vm vm =
-            new Vm(new CpuModel(CpuGeneration.DEFAULT, CpuGeneration.DEFAULT.features(), 2), new Nothing(), null);
+            new Vm(new CpuModel(CpuGeneration.DEFAULT, CpuGeneration.DEFAULT.features(), 2), Platform.NONE, null);
     private final Board board = new Board(
             MachineConfig.of(new MemoryLayout(4L << 20, 0), 2),
             clock,
-            java.util.List.of(new Unconnected(), new Unconnected()),
+            java.util.List.of(new UnconnectedPins(), new UnconnectedPins()),
             java.util.List.of(),
             new AcpiPower.Requests() {
                 @Override
@@ -36,43 +36,6 @@ class TurnsTest {
                 @Override
                 public void reset() {}
             });
-
-    private record Unconnected() implements ProcessorPins {
-        @Override
-        public void interrupt() {}
-
-        @Override
-        public void nmi() {}
-
-        @Override
-        public void smi() {}
-
-        @Override
-        public void init() {}
-
-        @Override
-        public void startup(int vector) {}
-    }
-
-    private record Nothing() implements Platform {
-        @Override
-        public int in(int port, int size) {
-            return -1;
-        }
-
-        @Override
-        public void out(int port, int size, int value) {}
-
-        @Override
-        public long tsc(long instructions) {
-            return instructions;
-        }
-
-        @Override
-        public long random() {
-            return 0;
-        }
-    }
 
     @BeforeEach
     void map() {

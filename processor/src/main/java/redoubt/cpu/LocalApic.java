@@ -27,4 +27,35 @@ public interface LocalApic {
 
     /** Sets CR8, 0 to 15. */
     void cr8(int priority);
+
+    /** None: no interrupt is ever pending, and its MSRs do not exist. */
+    LocalApic NONE = new LocalApic() {
+        @Override
+        public boolean pending() {
+            return false;
+        }
+
+        @Override
+        public int acknowledge() {
+            throw new IllegalStateException("no interrupt is pending");
+        }
+
+        @Override
+        public long readMsr(int index) {
+            throw MsrFault.INSTANCE;
+        }
+
+        @Override
+        public void writeMsr(int index, long value) {
+            throw MsrFault.INSTANCE;
+        }
+
+        @Override
+        public int cr8() {
+            return 0;
+        }
+
+        @Override
+        public void cr8(int priority) {}
+    };
 }

@@ -18,4 +18,25 @@ public interface Platform {
 
     /** A fresh random number, from the VM's seed. */
     long random();
+
+    /** None: ports that nothing answers, time that is the count of instructions, 0 for every random number. */
+    Platform NONE = new Platform() {
+        @Override
+        public int in(int port, int size) {
+            return -1;
+        }
+
+        @Override
+        public void out(int port, int size, int value) {}
+
+        @Override
+        public long tsc(long instructions) {
+            return instructions;
+        }
+
+        @Override
+        public long random() {
+            return 0;
+        }
+    };
 }

@@ -88,7 +88,7 @@ final class FexProgram {
             memory.addRam(TABLES, tables);
             Set<Feature> features = EnumSet.copyOf(CpuModel.implemented());
             features.remove(Feature.SGX);
-            c = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), TestCpu.noPlatform(), TestCpu.noApic());
+            c = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), Platform.NONE, LocalApic.NONE);
             layOutMemory();
             layOutDescriptors();
             reset();

@@ -33,64 +33,8 @@ public final class TestCpu implements AutoCloseable {
     private TestCpu(CpuModel model) {
         PhysicalMemory memory = new PhysicalMemory();
         memory.addRam(0, ram);
-        cpu = new Cpu(0, model, memory, new CodeCache(), noPlatform(), noApic());
+        cpu = new Cpu(0, model, memory, new CodeCache(), Platform.NONE, LocalApic.NONE);
         engine = new Engine(cpu);
-    }
-
-    /** Ports that nothing answers, time that is the count of instructions, a constant for random numbers. */
-    static Platform noPlatform() {
-        return new Platform() {
-            @Override
-            public int in(int port, int size) {
-                return -1;
-            }
-
-            @Override
-            public void out(int port, int size, int value) {}
-
-            @Override
-            public long tsc(long instructions) {
-                return instructions;
-            }
-
-            @Override
-            public long random() {
-                return 0x123456789ABCDEFL;
-            }
-        };
-    }
-
-    /** No interrupts. */
-    static LocalApic noApic() {
-        return new LocalApic() {
-            @Override
-            public boolean pending() {
-                return false;
-            }
-
-            @Override
-            public int acknowledge() {
-                return -1;
-            }
-
-            @Override
-            public long readMsr(int index) {
-                throw MsrFault.INSTANCE;
-            }
-
-            @Override
-            public void writeMsr(int index, long value) {
-                throw MsrFault.INSTANCE;
-            }
-
-            @Override
-            public int cr8() {
-                return 0;
-            }
-
-            @Override
-            public void cr8(int priority) {}
-        };
     }
 
     /** 64-bit mode, CPL 0, paging on, interrupts off, no IDT: any fault ends in a shutdown. */

@@ -116,7 +116,7 @@ final class SgxRig {
 
     /** Another processor of the package, in the state that the first one begins with. */
     Cpu addProcessor() {
-        Cpu c = new Cpu(0, model, memory, code, new NoPlatform(), new NoApic());
+        Cpu c = new Cpu(0, model, memory, code, Platform.NONE, LocalApic.NONE);
         c.enclave = new SgxUnit(platform);
         c.cr0 = 0x8001_0033L;
         c.cr3 = TABLES;
@@ -384,53 +384,5 @@ final class SgxRig {
 
     void store(long linear, long value) {
         Mem.st64(c, linear, value);
-    }
-
-    private static final class NoApic implements LocalApic {
-        @Override
-        public boolean pending() {
-            return false;
-        }
-
-        @Override
-        public int acknowledge() {
-            return 0;
-        }
-
-        @Override
-        public long readMsr(int index) {
-            return 0;
-        }
-
-        @Override
-        public void writeMsr(int index, long value) {}
-
-        @Override
-        public int cr8() {
-            return 0;
-        }
-
-        @Override
-        public void cr8(int priority) {}
-    }
-
-    private static final class NoPlatform implements Platform {
-        @Override
-        public int in(int port, int size) {
-            return -1;
-        }
-
-        @Override
-        public void out(int port, int size, int value) {}
-
-        @Override
-        public long tsc(long instructions) {
-            return instructions;
-        }
-
-        @Override
-        public long random() {
-            return 4;
-        }
     }
 }

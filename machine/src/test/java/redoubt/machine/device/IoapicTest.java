@@ -14,22 +14,7 @@ class IoapicTest {
 
     private final ApicBus bus = new ApicBus();
     private final Ioapic ioapic = new Ioapic(2, bus);
-    private final Lapic lapic = new Lapic(0, true, 46, new VirtualClock(), bus, new ProcessorPins() {
-        @Override
-        public void interrupt() {}
-
-        @Override
-        public void nmi() {}
-
-        @Override
-        public void smi() {}
-
-        @Override
-        public void init() {}
-
-        @Override
-        public void startup(int vector) {}
-    });
+    private final Lapic lapic = new Lapic(0, true, 46, new VirtualClock(), bus, new UnconnectedPins());
 
     IoapicTest() {
         lapic.write(0xF0, 4, 0x1FF);

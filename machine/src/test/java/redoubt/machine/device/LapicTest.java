@@ -81,7 +81,7 @@ class LapicTest {
 
     @Test
     void startsDisabledBySoftwareWithAllVectorsMasked() {
-        var fresh = new Lapic(5, true, 46, clock, new ApicBus(), processor());
+        var fresh = new Lapic(5, true, 46, clock, new ApicBus(), new UnconnectedPins());
         assertThat(fresh.apicBase()).isEqualTo(0xFEE0_0900L);
         assertThat(fresh.read(0x20, 4)).isEqualTo(5L << 24);
         assertThat(fresh.read(SVR, 4)).isEqualTo(0xFF);
@@ -92,25 +92,6 @@ class LapicTest {
             fresh.write(lvt, 4, 0x40);
             assertThat(fresh.read(lvt, 4)).as("stays masked while disabled").isEqualTo(0x10040);
         }
-    }
-
-    private static ProcessorPins processor() {
-        return new ProcessorPins() {
-            @Override
-            public void interrupt() {}
-
-            @Override
-            public void nmi() {}
-
-            @Override
-            public void smi() {}
-
-            @Override
-            public void init() {}
-
-            @Override
-            public void startup(int vector) {}
-        };
     }
 
     @Test

@@ -67,7 +67,7 @@ final class InterpreterSubject implements Subject {
     InterpreterSubject(Set<Feature> features) {
         memory.addRam(0, ram);
         layOutMemory();
-        cpu = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), new NoPlatform(), new NoApic());
+        cpu = new Cpu(0, new CpuModel(features, 1), memory, new CodeCache(), Platform.NONE, LocalApic.NONE);
         engine = new Engine(cpu);
     }
 
@@ -228,55 +228,5 @@ final class InterpreterSubject implements Subject {
 
     private long get(int physical) {
         return ram.get(ValueLayout.JAVA_LONG_UNALIGNED, physical);
-    }
-
-    /** No ports: IN and OUT are privileged here. */
-    private static final class NoPlatform implements Platform {
-        @Override
-        public int in(int port, int size) {
-            return -1;
-        }
-
-        @Override
-        public void out(int port, int size, int value) {}
-
-        @Override
-        public long tsc(long instructions) {
-            return instructions;
-        }
-
-        @Override
-        public long random() {
-            return 0;
-        }
-    }
-
-    /** No interrupts. */
-    private static final class NoApic implements LocalApic {
-        @Override
-        public boolean pending() {
-            return false;
-        }
-
-        @Override
-        public int acknowledge() {
-            throw new IllegalStateException("nothing is pending");
-        }
-
-        @Override
-        public long readMsr(int index) {
-            return 0;
-        }
-
-        @Override
-        public void writeMsr(int index, long value) {}
-
-        @Override
-        public int cr8() {
-            return 0;
-        }
-
-        @Override
-        public void cr8(int priority) {}
     }
 }
