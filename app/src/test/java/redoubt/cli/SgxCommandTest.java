@@ -2,14 +2,10 @@ package redoubt.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.math.BigInteger;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -108,24 +104,13 @@ class SgxCommandTest {
                 .isEqualTo("0x0000000000040001");
     }
 
-    private static byte[] record(String tag, long a, long b) {
-        ByteBuffer record = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
-        record.put(0, tag.getBytes(StandardCharsets.ISO_8859_1));
-        if (tag.equals("ECREATE")) {
-            return record.putInt(8, (int) a).putLong(12, b).array();
-        }
-        return record.putLong(8, a).putLong(16, b).array();
-    }
-
     /** A stream without unmeasured records: MRENCLAVE is the SHA-256 of the file. */
     private static byte[] stream() {
-        var stream = new ByteArrayOutputStream();
-        stream.writeBytes(record("ECREATE", 1, 0x4000));
-        stream.writeBytes(record("EADD", 0, 0x100));
-        stream.writeBytes(record("EADD", 0x1000, 0x203));
-        stream.writeBytes(record("EEXTEND", 0x1000, 0));
-        stream.writeBytes(new byte[256]);
-        return stream.toByteArray();
+        return new SgxsFile(0x4000)
+                .eadd(0, 0x100)
+                .eadd(0x1000, 0x203)
+                .eextend(0x1000)
+                .bytes();
     }
 
     private static String hash(byte[] bytes) throws NoSuchAlgorithmException {

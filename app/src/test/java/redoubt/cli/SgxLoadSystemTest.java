@@ -3,11 +3,9 @@ package redoubt.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -32,16 +30,16 @@ import redoubt.image.DefaultGuest;
 import redoubt.image.GuestCommand;
 import redoubt.image.GuestInit;
 import redoubt.machine.Machine;
+import redoubt.sgx.Attributes;
 import redoubt.sgx.SgxUsage;
 import redoubt.sgx.SigstructSigner;
+import redoubt.sgx.Tcs;
 
 /**
  * Enclaves through the in-tree driver of Debian's kernel by {@code sgx-load}: one of the test's own making, changed in each
  * way that EINIT must refuse; and real signed ones, whose folder {@code -Dredoubt.enclaves=FOLDER} names.
  */
 class SgxLoadSystemTest {
-    private static final long MODE64BIT = 4;
-    private static final long PROVISIONKEY = 0x10;
     /** Of 4 KiB: what fits in the guest's EPC without paging for minutes. */
     private static final long MOST_PAGES = 16_000;
 
@@ -75,36 +73,17 @@ class SgxLoadSystemTest {
         (byte) 0xD7
     };
 
-    private static byte[] record(String tag, long a, long b) {
-        ByteBuffer record = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
-        record.put(0, tag.getBytes(StandardCharsets.ISO_8859_1));
-        return record.putLong(8, a).putLong(16, b).array();
-    }
-
-    private static void page(ByteArrayOutputStream stream, long offset, long flags, byte[] start) {
-        stream.writeBytes(record("EADD", offset, flags));
-        byte[] content = java.util.Arrays.copyOf(start, 4096);
-        for (int at = 0; at < 4096; at += 256) {
-            stream.writeBytes(record("EEXTEND", offset + at, 0));
-            stream.write(content, at, 256);
-        }
-    }
-
     /** TCS, two SSA frames, code that leaves at once: an SGXS stream. */
     private static byte[] stream() {
-        var stream = new ByteArrayOutputStream();
-        ByteBuffer create = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
-        create.put(0, "ECREATE".getBytes(StandardCharsets.ISO_8859_1))
-                .putInt(8, 1)
-                .putLong(12, 0x8000);
-        stream.writeBytes(create.array());
-        ByteBuffer tcs = ByteBuffer.allocate(72).order(ByteOrder.LITTLE_ENDIAN);
-        tcs.putLong(16, 0x1000).putInt(28, 2).putLong(32, 0x3000).putInt(64, -1).putInt(68, -1);
-        page(stream, 0, 0x100, tcs.array());
-        page(stream, 0x1000, 0x203, new byte[0]);
-        page(stream, 0x2000, 0x203, new byte[0]);
-        page(stream, 0x3000, 0x205, CODE);
-        return stream.toByteArray();
+        ByteBuffer tcs = ByteBuffer.allocate(Tcs.GSLIMIT + 4).order(ByteOrder.LITTLE_ENDIAN);
+        tcs.putLong(Tcs.OSSA, 0x1000).putInt(Tcs.NSSA, 2).putLong(Tcs.OENTRY, 0x3000);
+        tcs.putInt(Tcs.FSLIMIT, -1).putInt(Tcs.GSLIMIT, -1);
+        return new SgxsFile(0x8000)
+                .page(0, 0x100, tcs.array())
+                .page(0x1000, 0x203)
+                .page(0x2000, 0x203)
+                .page(0x3000, 0x205, CODE)
+                .bytes();
     }
 
     private static byte[] sign(byte[] stream, long attributes) throws GeneralSecurityException {
@@ -136,14 +115,14 @@ class SgxLoadSystemTest {
     @Test
     void enclaveIsEnteredAndEachChangeOfItGetsItsOwnCode() throws IOException, GeneralSecurityException {
         byte[] stream = stream();
-        byte[] sig = sign(stream, MODE64BIT);
+        byte[] sig = sign(stream, Attributes.MODE64BIT);
         Files.write(folder.resolve("good.sgxs"), stream);
         Files.write(folder.resolve("page.sgxs"), flipped(stream, stream.length - 1));
         Files.write(folder.resolve("good.sig"), sig);
         Files.write(folder.resolve("signature.sig"), flipped(sig, 516));
         Files.write(folder.resolve("prodid.sig"), flipped(sig, 1024));
         Files.write(folder.resolve("header.sig"), flipped(sig, 0));
-        Files.write(folder.resolve("provision.sig"), sign(stream, MODE64BIT | PROVISIONKEY));
+        Files.write(folder.resolve("provision.sig"), sign(stream, Attributes.MODE64BIT | Attributes.PROVISIONKEY));
 
         String out = inGuest(Machine.Setup.of(256L << 20, 8L << 20), """
                 for way in "good good" "page good" "good signature" "good prodid" "good header" "good good --debug" \\
@@ -183,7 +162,7 @@ class SgxLoadSystemTest {
     void provisioningKeyEnclaveStartsWithTheGateOpen() throws IOException, GeneralSecurityException {
         byte[] stream = stream();
         Files.write(folder.resolve("p.sgxs"), stream);
-        Files.write(folder.resolve("p.sig"), sign(stream, MODE64BIT | PROVISIONKEY));
+        Files.write(folder.resolve("p.sig"), sign(stream, Attributes.MODE64BIT | Attributes.PROVISIONKEY));
         Machine.Setup closed = Machine.Setup.of(256L << 20, 8L << 20);
 
         String out = inGuest(
