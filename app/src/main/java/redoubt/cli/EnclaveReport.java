@@ -1,6 +1,7 @@
 package redoubt.cli;
 
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -146,7 +147,7 @@ final class EnclaveReport {
 
     /** Pages that differ in their content only, one after another, as one line. */
     private static List<PageRun> merged(List<PageRun> runs) {
-        List<PageRun> lines = new java.util.ArrayList<>();
+        List<PageRun> lines = new ArrayList<>();
         for (PageRun run : runs) {
             PageRun last = lines.isEmpty() ? null : lines.getLast();
             if (last != null

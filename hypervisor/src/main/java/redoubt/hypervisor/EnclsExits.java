@@ -8,9 +8,12 @@ import redoubt.cpu.GuestFault;
 import redoubt.cpu.Mem;
 import redoubt.cpu.UnimplementedException;
 import redoubt.memory.PhysicalMemory.Region;
+import redoubt.sgx.Attributes;
 import redoubt.sgx.EnclsIntercept;
+import redoubt.sgx.Secs;
 import redoubt.sgx.SgxCapabilities;
 import redoubt.sgx.SgxUnit;
+import redoubt.sgx.Sigstruct;
 
 /**
  * What the hypervisor does at an ENCLS exit (VM exit reason 60): a leaf that the guest has not been told of, or uses before
@@ -23,13 +26,6 @@ final class EnclsExits implements EnclsIntercept {
     private static final int RDX = 2;
     private static final int RBX = 3;
 
-    private static final int SECS_SIZE = 0;
-    private static final int SECS_MISCSELECT = 20;
-    private static final int SECS_ATTRIBUTES = 48;
-    private static final int SECS_XFRM = 56;
-    private static final long MODE64BIT = 4;
-    private static final long PROVISIONKEY = 0x10;
-    private static final int SIGSTRUCT_BYTES = 1808;
     private static final int TOKEN_BYTES = 304;
 
     private static final int PF = 14;
@@ -110,13 +106,13 @@ final class EnclsExits implements EnclsIntercept {
         for (int i = 0; i < copy.capacity(); i += 8) {
             copy.putLong(i, Mem.ld64(c, contents + i));
         }
-        long attributes = copy.getLong(SECS_ATTRIBUTES);
-        require(c, vm.mayUseProvisionKey() || (attributes & PROVISIONKEY) == 0);
-        require(c, (copy.getInt(SECS_MISCSELECT) & ~guest.leaf12().miscselect()) == 0);
+        long attributes = copy.getLong(Secs.ATTRIBUTES);
+        require(c, vm.mayUseProvisionKey() || (attributes & Attributes.PROVISIONKEY) == 0);
+        require(c, (copy.getInt(Secs.MISCSELECT) & ~guest.leaf12().miscselect()) == 0);
         require(c, (attributes & ~guest.leaf12().attributes()) == 0);
-        require(c, (copy.getLong(SECS_XFRM) & ~guest.leaf12().xfrm()) == 0);
-        int log2MaxSize = guest.log2MaxSize((attributes & MODE64BIT) != 0);
-        require(c, copy.getLong(SECS_SIZE) >>> Math.min(log2MaxSize, 63) == 0);
+        require(c, (copy.getLong(Secs.XFRM) & ~guest.leaf12().xfrm()) == 0);
+        int log2MaxSize = guest.log2MaxSize((attributes & Attributes.MODE64BIT) != 0);
+        require(c, copy.getLong(Secs.SIZE) >>> Math.min(log2MaxSize, 63) == 0);
         try {
             unit.ecreate(c, copy.array());
         } catch (GuestFault fault) {
@@ -128,7 +124,7 @@ final class EnclsExits implements EnclsIntercept {
         long sigstruct = operand(c, c.r[RBX], 4096);
         long secs = operand(c, c.r[RCX], 4096);
         long token = operand(c, c.r[RDX], 512);
-        slot(c, sigstruct, EnclaveUnit.READ, SIGSTRUCT_BYTES);
+        slot(c, sigstruct, EnclaveUnit.READ, Sigstruct.SIZE);
         slot(c, secs, EnclaveUnit.WRITE, 4096);
         slot(c, token, EnclaveUnit.READ, TOKEN_BYTES);
         try {

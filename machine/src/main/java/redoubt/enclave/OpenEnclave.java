@@ -8,7 +8,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import redoubt.machine.boot.Bytes;
 import redoubt.machine.boot.ElfFile;
+import redoubt.sgx.Attributes;
 import redoubt.sgx.Sigstruct;
+import redoubt.sgx.Tcs;
 
 /**
  * An enclave of the Open Enclave SDK: an ELF file whose section {@code .oeinfo} holds the sizes of heap, stacks and threads
@@ -34,7 +36,6 @@ final class OpenEnclave {
 
     private static final int CAPTURE_PF_GP = 1;
     private static final int ZERO_BASE = 2;
-    private static final long DEBUG = 2;
     private static final long LEGACY_XFRM = 3;
     private static final int EXINFO = 1;
 
@@ -102,7 +103,7 @@ final class OpenEnclave {
                 new EnclaveLayout(
                         start == 0 ? size : powerOfTwo(loaded + start),
                         1,
-                        attributes & ~DEBUG,
+                        attributes & ~Attributes.DEBUG,
                         LEGACY_XFRM,
                         (flags & CAPTURE_PF_GP) != 0 ? EXINFO : 0,
                         runs),
@@ -284,12 +285,12 @@ final class OpenEnclave {
         long tcs = at + (stackPages + 1) * PAGE;
         long threadData = start + tcs + (tlsPages + CONTROL_PAGES) * PAGE;
         byte[] page = new byte[PageRun.PAGE];
-        Bytes.put64(page, 16, start + tcs + PAGE); // OSSA
-        Bytes.put64(page, 24, 2L << 32); // CSSA 0, NSSA 2
-        Bytes.put64(page, 32, start + elf.entry()); // OENTRY
-        Bytes.put64(page, 48, threadData); // OFSBASE
-        Bytes.put64(page, 56, threadData); // OGSBASE
-        Bytes.put64(page, 64, -1); // FSLIMIT, GSLIMIT
+        Bytes.put64(page, Tcs.OSSA, start + tcs + PAGE);
+        Bytes.put64(page, Tcs.CSSA, 2L << 32); // and NSSA 2
+        Bytes.put64(page, Tcs.OENTRY, start + elf.entry());
+        Bytes.put64(page, Tcs.OFSBASE, threadData);
+        Bytes.put64(page, Tcs.OGSBASE, threadData);
+        Bytes.put64(page, Tcs.FSLIMIT, -1); // and GSLIMIT
         runs.add(new PageRun(start + tcs, 1, PageRun.TCS, PageRun.ALL, page));
         fill(tcs + PAGE, 2, 0, PageRun.ALL);
         fill(tcs + CONTROL_PAGES * PAGE, tlsPages, 0, PageRun.ALL);

@@ -1,5 +1,7 @@
 package redoubt.enclave;
 
+import redoubt.sgx.PageType;
+
 /**
  * Enclave pages one after another that are alike: each is added with EADD, then the chosen 256-byte chunks of it are
  * measured with EEXTEND in ascending order.
@@ -25,9 +27,9 @@ public record PageRun(long offset, long pages, long secinfoFlags, int measured, 
     /** SECINFO.FLAGS: may be executed. */
     public static final long X = 4;
     /** SECINFO.FLAGS of a thread control structure. */
-    public static final long TCS = 0x100;
+    public static final long TCS = (long) PageType.TCS << 8;
     /** SECINFO.FLAGS of a regular page. */
-    public static final long REG = 0x200;
+    public static final long REG = (long) PageType.REG << 8;
 
     /** The R, W and X of pages that an ELF segment with these {@code p_flags} is loaded to. */
     static long access(int segmentFlags) {

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import redoubt.machine.boot.Bytes;
 import redoubt.machine.boot.ElfFile;
 import redoubt.sgx.Sigstruct;
+import redoubt.sgx.Tcs;
 
 /**
  * An enclave of Intel's SDK: an ELF file whose note holds one or several metadata blocks, each with a SIGSTRUCT, patches to
@@ -37,9 +38,6 @@ final class SdkEnclave {
     private static final int EADD = 1;
     private static final int EEXTEND = 2;
     private static final int EXTENSION_SHARED_OBJECT = 0x1002;
-    private static final int TCS_OSSA = 16;
-    private static final int TCS_OFSBASE = 48;
-    private static final int TCS_OGSBASE = 56;
     private static final int PAGE_SHIFT = 12;
     /** More than any enclave has whose file fits in memory; a damaged group must not repeat for ever. */
     private static final int MOST_RUNS = 1 << 22;
@@ -161,7 +159,7 @@ final class SdkEnclave {
 
     // ---- ELF segments
 
-    private record Piece(long rva, long fileBytes, long memoryBytes, long flags, byte[] file, int at) {
+    private record Piece(long rva, long fileBytes, long memoryBytes, long flags, int at) {
         long end() {
             return up(rva + memoryBytes);
         }
@@ -172,12 +170,11 @@ final class SdkEnclave {
     }
 
     private void segments(ElfFile elf, long version, Set<Long> relocated) {
-        List<Piece> pieces = new ArrayList<>(pieces(elf, image, 0, 0));
+        List<Piece> pieces = new ArrayList<>(pieces(elf, 0, 0));
         ElfFile embedded = sharedObject();
         if (embedded != null) {
             long entry = sharedObjectEntry();
-            pieces.addAll(
-                    pieces(embedded, image, (int) u64(entry, "a shared object"), u64(entry + 8, "a shared object")));
+            pieces.addAll(pieces(embedded, (int) u64(entry, "a shared object"), u64(entry + 8, "a shared object")));
         }
         @Nullable Piece last = null;
         for (Piece piece : pieces) {
@@ -199,7 +196,7 @@ final class SdkEnclave {
         return piece.end() < up(up(piece.memoryBytes) + piece.rva);
     }
 
-    private static List<Piece> pieces(ElfFile elf, byte[] file, int fileBase, long rvaBase) {
+    private static List<Piece> pieces(ElfFile elf, int fileBase, long rvaBase) {
         return elf.segments().stream()
                 .filter(s -> s.type() == ElfFile.PT_LOAD)
                 .map(s -> new Piece(
@@ -207,7 +204,6 @@ final class SdkEnclave {
                         s.fileBytes(),
                         s.memoryBytes(),
                         PageRun.REG | PageRun.access(s.flags()),
-                        file,
                         fileBase + (int) s.offset()))
                 .toList();
     }
@@ -246,7 +242,7 @@ final class SdkEnclave {
             int inPage = (int) rva & PageRun.PAGE - 1;
             int bytes = (int) Math.min(PageRun.PAGE - inPage, left);
             byte[] content = new byte[PageRun.PAGE];
-            System.arraycopy(piece.file, at, content, inPage, bytes);
+            System.arraycopy(image, at, content, inPage, bytes);
             long flags = relocated.contains(rva >>> PAGE_SHIFT) ? piece.flags | PageRun.W : piece.flags;
             add(new PageRun((rva & -PageRun.PAGE) + shift, 1, flags, PageRun.ALL, content));
             rva += PageRun.PAGE - inPage;
@@ -351,7 +347,7 @@ final class SdkEnclave {
             if (flags == PageRun.TCS) {
                 add(new PageRun(rva + shift, pages, flags, measured, tcs(from, (int) contentBytes, rva)));
             } else {
-                region(new Piece(rva, contentBytes, pages << PAGE_SHIFT, flags, image, from), Set.of());
+                region(new Piece(rva, contentBytes, pages << PAGE_SHIFT, flags, from), Set.of());
             }
         } else if (flags != 0) {
             byte[] filled = new byte[PageRun.PAGE];
@@ -365,7 +361,7 @@ final class SdkEnclave {
     private byte[] tcs(int from, int bytes, long rva) {
         byte[] page = new byte[PageRun.PAGE];
         System.arraycopy(image, from, page, 0, Math.min(bytes, PageRun.PAGE));
-        for (int field : new int[] {TCS_OSSA, TCS_OFSBASE, TCS_OGSBASE}) {
+        for (int field : new int[] {Tcs.OSSA, Tcs.OFSBASE, Tcs.OGSBASE}) {
             Bytes.put64(page, field, Bytes.get64(page, field) + rva);
         }
         return page;

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import redoubt.machine.boot.Bytes;
+import redoubt.sgx.Attributes;
 import redoubt.sgx.Measurement;
 
 /**
@@ -72,12 +73,10 @@ final class SgxsStream {
         return new EnclaveFile(
                 EnclaveFile.Format.SGXS,
                 "",
-                new EnclaveLayout(size, ssaFrameSize, MODE64BIT, LEGACY_XFRM, 0, runs),
+                new EnclaveLayout(size, ssaFrameSize, Attributes.MODE64BIT, LEGACY_XFRM, 0, runs),
                 null);
     }
 
-    /** ATTRIBUTES of a file that names none: a 64-bit enclave with x87 and SSE state. */
-    private static final long MODE64BIT = 4;
-
+    /** XFRM of a file that names none: x87 and SSE state. */
     private static final long LEGACY_XFRM = 3;
 }

@@ -4,16 +4,16 @@ package redoubt.sgx;
  * SECS: SDM vol. 3D table 35-2. The fields above 2048 are the processor's own: no software can read a SECS, and they travel
  * with it when it is paged out.
  */
-final class Secs {
-    static final int SIZE = 0;
+public final class Secs {
+    public static final int SIZE = 0;
     static final int BASEADDR = 8;
     static final int SSAFRAMESIZE = 16;
-    static final int MISCSELECT = 20;
+    public static final int MISCSELECT = 20;
     static final int CET_LEG_BITMAP_OFFSET = 24;
     static final int CET_ATTRIBUTES = 32;
     static final int RESERVED1 = 33;
-    static final int ATTRIBUTES = 48;
-    static final int XFRM = 56;
+    public static final int ATTRIBUTES = 48;
+    public static final int XFRM = 56;
     /** Until EINIT, the intermediate state of the hash. */
     static final int MRENCLAVE = 64;
 

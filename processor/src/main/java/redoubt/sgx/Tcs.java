@@ -1,18 +1,18 @@
 package redoubt.sgx;
 
-/** TCS: SDM vol. 3D table 35-5. */
-final class Tcs {
-    static final int STATE = 0;
-    static final int FLAGS = 8;
-    static final int OSSA = 16;
-    static final int CSSA = 24;
-    static final int NSSA = 28;
-    static final int OENTRY = 32;
-    static final int AEP = 40;
-    static final int OFSBASE = 48;
-    static final int OGSBASE = 56;
-    static final int FSLIMIT = 64;
-    static final int GSLIMIT = 68;
+/** TCS: offsets of its fields, SDM vol. 3D table 35-5. */
+public final class Tcs {
+    public static final int STATE = 0;
+    public static final int FLAGS = 8;
+    public static final int OSSA = 16;
+    public static final int CSSA = 24;
+    public static final int NSSA = 28;
+    public static final int OENTRY = 32;
+    public static final int AEP = 40;
+    public static final int OFSBASE = 48;
+    public static final int OGSBASE = 56;
+    public static final int FSLIMIT = 64;
+    public static final int GSLIMIT = 68;
     /** First reserved byte; to the end of the page. */
     static final int RESERVED = 72;
 
